@@ -214,7 +214,8 @@ fn from_json<T: DeserializeOwned>(payload: &[u8]) -> Result<T, DecodeError> {
     let mut json = serde_json::Deserializer::from_slice(payload);
     let message = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
-        let field = if path == "." { "payload".to_owned() } else { path };
+        // Flattened stamps hide the path from serde; the reason then names the field.
+        let field = if path == "." || path.contains('?') { "payload".to_owned() } else { path };
         DecodeError::new(field, error.inner().to_string())
     })?;
     json.end().map_err(|error| DecodeError::new("payload", error.to_string()))?;
