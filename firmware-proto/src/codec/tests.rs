@@ -110,7 +110,7 @@ fn errors_name_the_field() {
     check_error(UplinkKind::Telemetry, b"{", "payload", "EOF");
     check_error(UplinkKind::Telemetry, b"{}", "payload", "missing field `readings`");
     check_error(UplinkKind::Telemetry, br#"{"readings": {}} x"#, "payload", "trailing");
-    check_error(UplinkKind::Telemetry, br#"{"readings": {"power_w": null}}"#, "payload", "power_w: expected a number");
+    check_error(UplinkKind::Telemetry, br#"{"readings": {"power_w": null}}"#, "readings", "power_w: expected a number");
     check_error(UplinkKind::Telemetry, b"\xff\xff\xff", "payload", "neither JSON");
     check_error(UplinkKind::Event, br#"{"severity": "error"}"#, "payload", "missing field `code`");
 }
