@@ -2,5 +2,8 @@
 
 pub mod auth;
 pub mod clock;
+pub mod config;
 pub mod control;
+pub mod history;
+pub mod ingest;
 pub mod store;
