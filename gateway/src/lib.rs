@@ -6,4 +6,7 @@ pub mod config;
 pub mod control;
 pub mod history;
 pub mod ingest;
+pub mod registry;
+pub mod repair;
+pub mod shard;
 pub mod store;

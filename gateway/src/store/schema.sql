@@ -192,13 +192,14 @@ CREATE TABLE token (
 
 -- The newest refused messages; older ones are deleted.
 CREATE TABLE reject (
-    position BIGINT PRIMARY KEY,
+    position BIGINT NOT NULL,
     at_ms    BIGINT NOT NULL,
     device   TEXT NOT NULL,
     channel  TEXT NOT NULL,
     field    TEXT NOT NULL,
     reason   TEXT NOT NULL,
-    head     TEXT NOT NULL
+    head     TEXT NOT NULL,
+    PRIMARY KEY (position, field)
 );
 CREATE INDEX reject_by_device ON reject (device, position);
 
