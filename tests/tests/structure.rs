@@ -32,11 +32,15 @@ fn root() -> PathBuf {
 
 fn metadata(arguments: &[&str]) -> Metadata {
     let arguments = arguments.iter().map(|&a| a.to_owned()).chain(["--locked".to_owned()]).collect::<Vec<_>>();
-    MetadataCommand::new().manifest_path(root().join("Cargo.toml")).other_options(arguments).exec().unwrap()
+    MetadataCommand::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .other_options(arguments)
+        .exec()
+        .expect("cargo metadata runs and Cargo.lock is up to date")
 }
 
 fn member<'a>(metadata: &'a Metadata, name: &str) -> &'a Package {
-    metadata.workspace_packages().into_iter().find(|p| p.name == name).unwrap()
+    metadata.workspace_packages().into_iter().find(|p| p.name == name).expect("a crate of the workspace")
 }
 
 /// Workspace crates that a package's manifest names, in the tables that `wanted` accepts.
@@ -166,8 +170,8 @@ fn read(file: &Path) -> String {
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let (mut found, mut open) = (Vec::new(), vec![folder.to_owned()]);
     while let Some(folder) = open.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
+        for entry in std::fs::read_dir(&folder).expect("a readable folder") {
+            let path = entry.expect("a readable folder").path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if name.starts_with('.') || name == "target" || name == "node_modules" {
                 continue;
