@@ -23,9 +23,7 @@ pub use orders::{KitItem, ORDER_STATES, OrderBrief, OrderDetail, OrderFilter, Wo
 pub use overview::{Counts, DeviceCounts, FindingCounts, OrderCounts, RepairCounts, overview};
 pub use paging::{DEFAULT_LIMIT, MAX_LIMIT, Page};
 pub use rejects::{Reject, RejectFilter, rejects};
-pub use repairs::{
-    REPAIR_STATES, REPAIR_UNDER_WAY, Repair, RepairBrief, RepairDetail, RepairFilter, repair, repairs,
-};
+pub use repairs::{REPAIR_STATES, REPAIR_UNDER_WAY, Repair, RepairBrief, RepairDetail, RepairFilter, repair, repairs};
 pub use stock::{Stock, StockFilter, stock};
 pub use technicians::{Technician, TechnicianFilter, technicians};
 pub use timeline::{StateChange, Step};
@@ -69,10 +67,9 @@ fn json_column<T: DeserializeOwned>(row: &SqliteRow, table: &str, id: &str, colu
 /// Refuses a filter value that no row can have.
 fn known(field: &'static str, value: Option<&str>, states: &[&str]) -> Result<(), ViewError> {
     match value {
-        Some(value) if !states.contains(&value) => Err(ViewError::Invalid {
-            field,
-            reason: format!("is {value:?}, must be one of {}", states.join(", ")),
-        }),
+        Some(value) if !states.contains(&value) => {
+            Err(ViewError::Invalid { field, reason: format!("is {value:?}, must be one of {}", states.join(", ")) })
+        }
         _ => Ok(()),
     }
 }

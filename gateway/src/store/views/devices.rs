@@ -171,11 +171,7 @@ fn select(head: &str) -> QueryBuilder<Sqlite> {
 ///
 /// # Errors
 /// When the paging is wrong or the database fails.
-pub async fn devices(
-    store: &Store,
-    filter: &DeviceFilter,
-    seen_since: ServerTime,
-) -> Result<Page<Device>, ViewError> {
+pub async fn devices(store: &Store, filter: &DeviceFilter, seen_since: ServerTime) -> Result<Page<Device>, ViewError> {
     let limit = Limit::new(filter.limit)?;
     let mut query = select(select!(""));
     query.push("1 = 1");

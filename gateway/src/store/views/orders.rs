@@ -13,8 +13,7 @@ use super::{ViewError, json_column, known};
 use crate::store::Store;
 
 /// The states of a work order.
-pub const ORDER_STATES: &[&str] =
-    &["open", "assigned", "accepted", "travelling", "on_site", "completed", "canceled"];
+pub const ORDER_STATES: &[&str] = &["open", "assigned", "accepted", "travelling", "on_site", "completed", "canceled"];
 
 /// A visit to an appliance.
 #[derive(Debug, Clone, Serialize, ToSchema)]

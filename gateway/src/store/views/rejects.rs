@@ -51,10 +51,7 @@ pub async fn rejects(store: &Store, filter: &RejectFilter) -> Result<Page<Reject
     page(&mut connection, filter).await
 }
 
-pub(super) async fn page(
-    connection: &mut SqliteConnection,
-    filter: &RejectFilter,
-) -> Result<Page<Reject>, ViewError> {
+pub(super) async fn page(connection: &mut SqliteConnection, filter: &RejectFilter) -> Result<Page<Reject>, ViewError> {
     let limit = Limit::new(filter.limit)?;
     let mut query = QueryBuilder::<Sqlite>::new(
         "SELECT position, at_ms, device, channel, field, reason, head FROM reject WHERE 1 = 1",

@@ -149,10 +149,7 @@ pub async fn repairs(store: &Store, filter: &RepairFilter) -> Result<Page<Repair
     page(&mut snapshot, filter).await
 }
 
-pub(super) async fn page(
-    connection: &mut SqliteConnection,
-    filter: &RepairFilter,
-) -> Result<Page<Repair>, ViewError> {
+pub(super) async fn page(connection: &mut SqliteConnection, filter: &RepairFilter) -> Result<Page<Repair>, ViewError> {
     known("state", filter.state.as_deref(), REPAIR_STATES)?;
     let limit = Limit::new(filter.limit)?;
     let before = Before::read(filter.after.as_deref())?;
@@ -195,8 +192,7 @@ pub async fn repair(store: &Store, id: &str) -> Result<Option<RepairDetail>, Vie
     let Some(row) = query.build().fetch_optional(&mut *snapshot).await? else { return Ok(None) };
     let mut repair = read(&row)?;
     let timeline = timeline::steps(&mut snapshot, id).await?;
-    repair.states =
-        timeline.iter().map(|step| StateChange { state: step.state.clone(), at_ms: step.at_ms }).collect();
+    repair.states = timeline.iter().map(|step| StateChange { state: step.state.clone(), at_ms: step.at_ms }).collect();
     Ok(Some(RepairDetail { repair, timeline }))
 }
 
