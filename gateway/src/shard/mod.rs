@@ -75,6 +75,33 @@ pub struct House {
     pub orders: tokio::sync::Notify,
     /// Up to where each shard is on disk.
     pub progress: Vec<AtomicU64>,
+    /// What was taken since the start.
+    pub tally: Tally,
+}
+
+/// Messages since the start.
+#[derive(Debug, Default)]
+pub struct Tally {
+    messages: AtomicU64,
+    rejected: AtomicU64,
+    taken: AtomicU64,
+}
+
+impl Tally {
+    /// Messages taken from the journal.
+    pub fn messages(&self) -> u64 {
+        self.messages.load(Ordering::Relaxed)
+    }
+
+    /// Messages of which something was refused.
+    pub fn rejected(&self) -> u64 {
+        self.rejected.load(Ordering::Relaxed)
+    }
+
+    /// Journal position up to which batches were taken.
+    pub fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
 }
 
 /// What a shard is told.

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use broker::Record;
 use diagnosis::{Sample, observe};
@@ -33,6 +34,7 @@ struct Taking {
 impl Shard {
     /// Takes a batch; nothing is written or sent yet.
     pub(super) async fn take(&mut self, records: Vec<Record>, until: u64) -> Result<(), ShardError> {
+        self.house.tally.messages.fetch_add(records.len() as u64, Ordering::Relaxed);
         let mut rows = Vec::with_capacity(records.len());
         for record in records {
             let device = &record.address.device;
@@ -58,6 +60,7 @@ impl Shard {
         metrics::counter!("history_rows_total").increment(rows.len() as u64);
         self.house.history.push(self.id, rows);
         self.until = self.until.max(until);
+        self.house.tally.taken.fetch_max(until, Ordering::Relaxed);
         Ok(())
     }
 
@@ -77,6 +80,7 @@ impl Shard {
 
     /// Tells the sender, the metrics and the reject log.
     fn refuse(&mut self, record: &Record, refusals: Vec<Refusal>) {
+        self.house.tally.rejected.fetch_add(1, Ordering::Relaxed);
         let head = &record.payload[..record.payload.len().min(REJECT_HEAD)];
         let head = String::from_utf8_lossy(head).into_owned();
         let encoding = Encoding::of(&record.payload);
