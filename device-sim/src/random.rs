@@ -12,9 +12,9 @@ impl Random {
     /// The stream `purpose` of a seed.
     pub fn new(seed: u64, purpose: &str) -> Self {
         // FNV-1a over the purpose: stable between versions, unlike std's hasher.
-        let salt = purpose.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let salt = purpose
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         Self(Xoshiro256PlusPlus::seed_from_u64(seed ^ salt))
     }
 
