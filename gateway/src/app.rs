@@ -155,14 +155,9 @@ impl App {
         }
     }
 
-    /// State, for the demo's summary.
-    pub fn store(&self) -> &Store {
-        &self.house.store
-    }
-
-    /// Messages taken so far.
-    pub fn tally(&self) -> &Tally {
-        &self.house.tally
+    /// What all parts share.
+    pub fn house(&self) -> &Arc<House> {
+        &self.house
     }
 
     /// Stops in order: no new messages, then what was taken is written, then the files are closed.

@@ -100,8 +100,9 @@ pub fn log(config: &Log) -> anyhow::Result<()> {
 async fn admin_token(app: &App, state: &Path) -> anyhow::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
-    let known: i64 =
-        sqlx::query_scalar("SELECT COUNT(*) FROM token WHERE role = 'admin'").fetch_one(app.store().read()).await?;
+    let known: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM token WHERE role = 'admin'")
+        .fetch_one(app.house().store.read())
+        .await?;
     if known > 0 {
         return Ok(());
     }
