@@ -15,6 +15,7 @@
 //! (yet).
 
 pub mod fanout;
+mod filter;
 pub mod front;
 pub mod journal;
 
