@@ -61,6 +61,15 @@ pub(crate) enum Latch {
     Absent,
 }
 
+/// A number to be told with a symptom.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Measured {
+    /// In the unit of the rule.
+    Number(f32),
+    /// A length of time.
+    Seconds(f32),
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct DetectorState {
     pub latch: Latch,
@@ -73,8 +82,8 @@ pub(crate) struct DetectorState {
     run_since_ms: i64,
     /// When the run began that latched it.
     pub since_ms: i64,
-    /// The number that the rule is about, when it latched.
-    pub measured: Option<f32>,
+    /// What the rule is about, when it latched.
+    pub measured: Option<Measured>,
     pub drift: Option<Box<DriftState>>,
 }
 
@@ -125,10 +134,14 @@ impl Detector {
         }
     }
 
-    fn measured(&self, state: &DetectorState, values: &impl Values) -> Option<f32> {
+    fn measured(&self, state: &DetectorState, values: &impl Values) -> Option<Measured> {
         match &self.test {
-            Test::Rule { violated, .. } => number(violated.measured()?, values).map(|value| value as f32),
-            Test::Drift(_) => state.drift.as_ref().map(|drift| drift.level() as f32),
+            Test::Rule { violated, .. } => {
+                let of = violated.measured(values)?;
+                let value = number(of, values)?;
+                Some(if of.is_time(values) { Measured::Seconds(value as f32) } else { Measured::Number(value as f32) })
+            }
+            Test::Drift(_) => state.drift.as_ref().map(|drift| Measured::Number(drift.level() as f32)),
         }
     }
 }

@@ -4,7 +4,7 @@ use firmware_proto::{DeviceTime, MessageOrder, Value};
 use serde::Serialize;
 
 use crate::appliance::ApplianceType;
-use crate::detector::{DetectorState, Latch};
+use crate::detector::{DetectorState, Latch, Measured};
 use crate::state::DeviceState;
 
 /// The readings of one message.
@@ -76,7 +76,11 @@ fn observation(ty: &ApplianceType, state: &DeviceState, index: usize, time: Devi
 /// What is known of one symptom, for people.
 pub(crate) fn why(ty: &ApplianceType, state: &DeviceState, index: usize) -> String {
     let (detector, seen) = (&ty.detectors[index], &state.detectors[index]);
-    let measured = seen.measured.map_or_else(String::new, |value| format!(", measured {}", rounded(f64::from(value))));
+    let measured = match seen.measured {
+        Some(Measured::Number(value)) => format!(", measured {}", rounded(f64::from(value))),
+        Some(Measured::Seconds(value)) => format!(", measured {}", duration_text((value * 1_000.0) as i64)),
+        None => String::new(),
+    };
     let age = state.time().map_or(0, |now| now.ms().saturating_sub(seen.since_ms));
     match seen.latch {
         Latch::Present => format!("{} ({}{measured}) for {}", detector.name, detector.rule, duration_text(age)),

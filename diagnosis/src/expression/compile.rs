@@ -1,6 +1,7 @@
 //! A tree into typed expressions, checked against the datapoints.
 
 use super::ExpressionError;
+use super::evaluate::{Values, flag};
 use super::parse::{Argument, Node, NodeKind, Operator};
 use super::slot::Slot;
 use crate::appliance::{Datapoint, Kind};
@@ -388,18 +389,27 @@ impl Flag {
         }
     }
 
-    /// The number that the first comparison in it is about.
-    pub fn measured(&self) -> Option<&Num> {
+    /// The number that the first comparison in it is about; of alternatives, the one that holds.
+    pub fn measured(&self, values: &impl Values) -> Option<&Num> {
         match self {
             Self::Compare(_, left, _) => Some(left),
-            Self::Not(of) => of.measured(),
-            Self::And(left, right) | Self::Or(left, right) => left.measured().or_else(|| right.measured()),
+            Self::Not(of) => of.measured(values),
+            Self::Or(left, right) if flag(left, values) != Some(true) && flag(right, values) == Some(true) => {
+                right.measured(values)
+            }
+            Self::And(left, right) | Self::Or(left, right) => left.measured(values).or_else(|| right.measured(values)),
             _ => None,
         }
     }
 }
 
 impl Num {
+    /// Whether it is a length of time, in seconds.
+    pub fn is_time(&self, values: &impl Values) -> bool {
+        let Self::Slot(slot, _) = self else { return matches!(self, Self::SinceBoot) };
+        matches!(values.slot(*slot), Some((Slot::Held(_) | Slot::Time { .. }, _)))
+    }
+
     /// Calls one visitor with each datapoint, the other with each slot in it.
     pub fn parts(&self, datapoint: &mut dyn FnMut(usize), slot: &mut dyn FnMut(usize)) {
         match self {
