@@ -5,6 +5,10 @@ use std::fmt;
 use firmware_proto::{Value, ValueMap};
 use serde::{Deserialize, Serialize};
 
+use crate::detector::Detector;
+use crate::expression::{Flag, Slot};
+use crate::model::Model;
+
 /// What a datapoint's values look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -75,6 +79,7 @@ pub struct Precondition {
     pub name: String,
     /// The condition as the catalogue has it.
     pub require: String,
+    pub(crate) condition: Flag,
 }
 
 /// An argument of an action.
@@ -144,6 +149,12 @@ pub struct Repair {
     pub success: f64,
     /// How to tell from later telemetry that it worked.
     pub verify: Verify,
+    /// Detectors of `verify.clear`, by index.
+    #[serde(skip)]
+    pub(crate) clear: Vec<usize>,
+    /// `verify.guards`, compiled.
+    #[serde(skip)]
+    pub(crate) guards: Vec<Flag>,
 }
 
 /// How to tell from later telemetry that a repair worked.
@@ -216,6 +227,11 @@ pub struct ApplianceType {
     pub parts: Vec<Part>,
     /// Which cause calls for which parts.
     pub part_needs: Vec<PartNeed>,
+    /// Changes with anything that shapes a [`DeviceState`](crate::DeviceState).
+    pub(crate) fingerprint: u64,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) detectors: Vec<Detector>,
+    pub(crate) model: Model,
 }
 
 impl fmt::Display for RiskClass {
@@ -248,6 +264,11 @@ impl ApplianceType {
     /// A part by its key.
     pub fn part(&self, key: &str) -> Option<&Part> {
         self.parts.iter().find(|p| p.key == key)
+    }
+
+    /// Keys and names of its symptoms.
+    pub fn symptoms(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.detectors.iter().map(|d| (d.key.as_str(), d.name.as_str()))
     }
 
     /// An error code.

@@ -1,5 +1,16 @@
 //! The catalogue: every appliance type that is known.
 
+mod build;
+mod detectors;
+mod document;
+mod faults;
+mod files;
+mod repairs;
+mod source;
+
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
@@ -46,15 +57,44 @@ impl Catalogue {
     /// # Errors
     /// Every error in every file.
     pub fn builtin() -> Result<Self, CatalogueErrors> {
-        Ok(Self::default())
+        let mut errors = Vec::new();
+        let sources = source::builtin(&mut errors);
+        Self::build(sources, errors)
     }
 
-    /// The built-in catalogue with the types found in `dir` added; a type that is in both is taken from `dir`.
+    /// The built-in catalogue with the types found in `dir` added; a type that is in both is
+    /// taken from `dir`. Each folder in `dir` is a type.
     ///
     /// # Errors
     /// Every error in every file, and a directory that cannot be read.
-    pub fn with_overlay(_dir: &Path) -> Result<Self, CatalogueErrors> {
-        Self::builtin()
+    pub fn with_overlay(dir: &Path) -> Result<Self, CatalogueErrors> {
+        let mut errors = Vec::new();
+        let mut sources = source::builtin(&mut errors);
+        sources.extend(source::directory(dir, &mut errors));
+        Self::build(sources, errors)
+    }
+
+    fn build(
+        sources: BTreeMap<String, source::Source>,
+        mut errors: Vec<CatalogueError>,
+    ) -> Result<Self, CatalogueErrors> {
+        let mut types: BTreeMap<String, Arc<ApplianceType>> = BTreeMap::new();
+        for (key, source) in &sources {
+            let ty = build::appliance_type(key, source, &mut errors);
+            for model in &ty.models {
+                if let Some(other) = types.values().find(|other| other.models.contains(model)) {
+                    let reason = format!("model {model:?} belongs to type {} already", other.key);
+                    errors.push(CatalogueError {
+                        file: source.name("profile.toml"),
+                        line: 0,
+                        field: "models".to_owned(),
+                        reason,
+                    });
+                }
+            }
+            types.insert(key.clone(), Arc::new(ty));
+        }
+        if errors.is_empty() { Ok(Self { types }) } else { Err(CatalogueErrors(errors)) }
     }
 
     /// A type by its key.

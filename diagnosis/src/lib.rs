@@ -35,10 +35,15 @@
 mod advise;
 mod appliance;
 mod catalogue;
+mod detector;
 mod diagnose;
+mod drift;
+mod expression;
+mod model;
 mod observe;
 mod precondition;
 mod state;
+mod tree;
 mod verification;
 
 pub use advise::{Advice, Tried, advise};
