@@ -1,14 +1,16 @@
 //! What happens next with a device: decided from its room alone, without IO.
 //!
 //! ```text
-//! consider ─ finding ─┬─ plan ─ dispatch ─ on_result ─ judge ─ verified
+//! look ── finding ─┬─ plan ─ dispatch ─ on_result ─ judge ─ verified
 //!                     └─ work order ◄────────┴───────────┘ did not work
 //! ```
 
 use std::sync::Arc;
 
-use diagnosis::{Advice, ApplianceType, Diagnosis, Repair, RiskClass, Sample, Verdict, Verification, advise, diagnose};
-use firmware_proto::{CommandResult, Outcome, Phase, ServerTime};
+use diagnosis::{
+    Advice, ApplianceType, Diagnosis, Repair, RiskClass, Sample, Verdict, Verification, advise, diagnose, observe,
+};
+use firmware_proto::{CommandResult, DeviceTime, Outcome, Phase, ServerTime, Stamp, Value};
 
 use super::RepairState;
 use super::plan::{self, Planned, id_of};
@@ -43,8 +45,31 @@ pub struct Moment<'a> {
     pub limits: &'a RepairLimits,
 }
 
+/// Takes a live sample: twin, detectors, the repair under way, and what follows from them.
+pub fn look(
+    room: &mut Room,
+    stamp: &Stamp,
+    time: DeviceTime,
+    readings: &[(usize, Value)],
+    m: &Moment<'_>,
+) -> Vec<Change> {
+    room.twin.take(readings, time);
+    let ty = room.ty.clone();
+    let sample = Sample { time, order: stamp.order(), readings };
+    let observations = observe(&ty, &mut room.memory.diagnosis, &sample);
+    let mut changes = Vec::new();
+    if !observations.is_empty() {
+        changes.extend(veto(room, m));
+    }
+    changes.extend(on_sample(room, &sample, m));
+    if !observations.is_empty() || room.memory.suspect {
+        changes.extend(consider(room, m));
+    }
+    changes
+}
+
 /// Looks at the evidence and opens a finding if it is time to act.
-pub fn consider(room: &mut Room, m: &Moment<'_>) -> Vec<Change> {
+fn consider(room: &mut Room, m: &Moment<'_>) -> Vec<Change> {
     if room.memory.repairing.is_some() || room.memory.case.as_ref().is_some_and(|case| case.order.is_some()) {
         return Vec::new();
     }
@@ -69,7 +94,7 @@ pub fn consider(room: &mut Room, m: &Moment<'_>) -> Vec<Change> {
 }
 
 /// Takes a live sample into the repair under way: judges it, or sends what waits.
-pub fn on_sample(room: &mut Room, sample: &Sample<'_>, m: &Moment<'_>) -> Vec<Change> {
+fn on_sample(room: &mut Room, sample: &Sample<'_>, m: &Moment<'_>) -> Vec<Change> {
     let Some(repairing) = &room.memory.repairing else { return Vec::new() };
     match repairing.state {
         RepairState::Queued => dispatch(room, m),
@@ -79,7 +104,7 @@ pub fn on_sample(room: &mut Room, sample: &Sample<'_>, m: &Moment<'_>) -> Vec<Ch
 }
 
 /// Evidence has changed: a safety lockout calls off whatever has not been sent.
-pub fn veto(room: &mut Room, m: &Moment<'_>) -> Vec<Change> {
+fn veto(room: &mut Room, m: &Moment<'_>) -> Vec<Change> {
     let waits = |repairing: &Repairing| matches!(repairing.state, RepairState::Queued | RepairState::AwaitingApproval);
     if !room.memory.repairing.as_ref().is_some_and(waits) {
         return Vec::new();

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use broker::Record;
-use diagnosis::{Sample, observe};
 use firmware_proto::{
     Birth, DeviceTime, Downlink, Encoding, Event, Reading, Rejection, Severity, Stamp, State, Topic, Uplink,
     UplinkKind, Value, decode, encode,
@@ -176,25 +175,8 @@ fn take_readings(
     let (accepted, refusals) = check::readings(&room.ty, &room.memory.aliases, stamp.seq, readings);
     let row = (!accepted.is_empty()).then(|| history_row(room, record, stamp, time, &accepted));
     let live = undecided && !stamp.is_historical && !accepted.is_empty();
-    let changes = if live { look(room, stamp, time, &accepted, m) } else { Vec::new() };
+    let changes = if live { driver::look(room, stamp, time, &accepted, m) } else { Vec::new() };
     Taking { changes, refusals, row, accepted: false }
-}
-
-/// A live sample: twin, detectors, the repair under way, and what follows from them.
-fn look(room: &mut Room, stamp: &Stamp, time: DeviceTime, readings: &[(usize, Value)], m: &Moment<'_>) -> Vec<Change> {
-    room.twin.take(readings, time);
-    let ty = room.ty.clone();
-    let sample = Sample { time, order: stamp.order(), readings };
-    let observations = observe(&ty, &mut room.memory.diagnosis, &sample);
-    let mut changes = Vec::new();
-    if !observations.is_empty() {
-        changes.extend(driver::veto(room, m));
-    }
-    changes.extend(driver::on_sample(room, &sample, m));
-    if !observations.is_empty() || room.memory.suspect {
-        changes.extend(driver::consider(room, m));
-    }
-    changes
 }
 
 fn take_event(
