@@ -142,7 +142,8 @@ impl Cursor {
         if self.batch.is_empty() {
             self.load_frame(shared)?;
         }
-        let record = record::decode(Position(self.next), &mut self.batch).map_err(|error| self.damaged(error.to_string()))?;
+        let record =
+            record::decode(Position(self.next), &mut self.batch).map_err(|error| self.damaged(error.to_string()))?;
         self.next += 1;
         Ok(record)
     }
@@ -160,7 +161,9 @@ impl Cursor {
             let (first, batch) = open.next_frame()?;
             self.open = Some(open);
             if first > self.next {
-                return Err(self.damaged(format!("its frame begins at position {first}, but {} was expected", self.next)));
+                return Err(
+                    self.damaged(format!("its frame begins at position {first}, but {} was expected", self.next))
+                );
             }
             let records = record::count(&batch).map_err(|error| self.damaged(error.to_string()))?;
             if first + records > self.next {

@@ -102,7 +102,11 @@ fn resume(disk: &dyn Disk, dir: &Path, last: &Segment) -> Result<(ActiveSegment,
             file.sync_data().map_err(JournalError::io("sync", path))?;
         }
         Tail::Damaged => {
-            return Err(JournalError::corrupt(path, scan.length as u64, "the checksum is wrong, but whole frames follow"));
+            return Err(JournalError::corrupt(
+                path,
+                scan.length as u64,
+                "the checksum is wrong, but whole frames follow",
+            ));
         }
     }
     Ok((ActiveSegment { path: path.clone(), file, salt: header.salt, length: scan.length as u64 }, scan.end))

@@ -144,10 +144,7 @@ impl Writer {
     }
 
     /// Tries again for as long as the disk is full: nothing is acknowledged meanwhile, and nothing lost.
-    fn when_there_is_space<T>(
-        &mut self,
-        attempt: impl Fn(&mut Self) -> Result<T, Attempt>,
-    ) -> Result<T, JournalError> {
+    fn when_there_is_space<T>(&mut self, attempt: impl Fn(&mut Self) -> Result<T, Attempt>) -> Result<T, JournalError> {
         let mut waiting = false;
         loop {
             match attempt(self) {
