@@ -45,15 +45,16 @@ pub(super) struct Feeder {
     link: LinkTx,
     queue: Receiver<Job>,
     queued_bytes: Arc<AtomicUsize>,
+    stopping: bool,
 }
 
 impl Feeder {
     pub fn new(link: LinkTx, queue: Receiver<Job>, queued_bytes: Arc<AtomicUsize>) -> Self {
-        Self { link, queue, queued_bytes }
+        Self { link, queue, queued_bytes, stopping: false }
     }
 
     pub fn run(mut self) {
-        loop {
+        while !self.stopping {
             let handed_over = match self.queue.recv_timeout(HEARTBEAT) {
                 Ok(Job::Publish { route, wrapped }) => self.hand_over(route, wrapped),
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
@@ -70,8 +71,14 @@ impl Feeder {
     /// Hands over one message and what has gathered behind it.
     fn hand_over(&mut self, mut route: Bytes, mut wrapped: Bytes) -> Result<(), LinkError> {
         for _ in 1..BATCH {
-            // A `Stop` taken here is made up for by the end of the senders.
-            let Ok(Job::Publish { route: next_route, wrapped: next }) = self.queue.try_recv() else { break };
+            let (next_route, next) = match self.queue.try_recv() {
+                Ok(Job::Publish { route, wrapped }) => (route, wrapped),
+                Ok(Job::Stop) => {
+                    self.stopping = true;
+                    break;
+                }
+                Err(_) => break,
+            };
             self.queued_bytes.fetch_sub(wrapped.len(), Ordering::Relaxed);
             let packet = Packet::Publish(Publish::new(route, wrapped, false), None);
             self.link.buffer().push_back(packet);
