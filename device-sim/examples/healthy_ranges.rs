@@ -78,7 +78,9 @@ fn main() {
         for uplink in uplinks {
             match uplink {
                 Uplink::Birth(birth) => names = birth.aliases.into_iter().map(|(name, alias)| (alias, name)).collect(),
-                Uplink::Event(event) => *events.entry(format!("{} {} {}", spec.kind, event.code, event.text)).or_default() += 1,
+                Uplink::Event(event) => {
+                    *events.entry(format!("{} {} {}", spec.kind, event.code, event.text)).or_default() += 1
+                }
                 Uplink::Telemetry(telemetry) => {
                     let values: BTreeMap<String, Value> = telemetry
                         .readings
@@ -102,7 +104,10 @@ fn main() {
         }
     }
     println!("{count} devices, {hours} h, seed {seed}");
-    println!("{:<18} {:<24} {:>8} {:>8} {:>8}   {:>8} {:>8} {:>8}", "", "datapoint", "min", "mean", "max", "working", "mean", "max");
+    println!(
+        "{:<18} {:<24} {:>8} {:>8} {:>8}   {:>8} {:>8} {:>8}",
+        "", "datapoint", "min", "mean", "max", "working", "mean", "max"
+    );
     for (key, range) in &all {
         let mean = |range: &Range| range.sum / range.count as f64;
         print!("{:<18} {:<24} {:>8.2} {:>8.2} {:>8.2}", key.0, key.1, range.low, mean(range), range.high);

@@ -49,7 +49,13 @@ fn how_long_faults_take_to_show() {
         let at = |share: f64| spans.get((spans.len() as f64 * share) as usize).copied().unwrap_or(f64::NAN);
         println!(
             "{:<18} {:<28} median {:5.2} h  90 % {:5.2} h  98 % {:5.2} h  most {:5.2} h  never {never}  allowed {:?} h",
-            fault.kind.key(), fault.key, at(0.5), at(0.9), at(0.98), at(0.9999), fault.visible_after.as_secs() / 3600
+            fault.kind.key(),
+            fault.key,
+            at(0.5),
+            at(0.9),
+            at(0.98),
+            at(0.9999),
+            fault.visible_after.as_secs() / 3600
         );
     }
 }

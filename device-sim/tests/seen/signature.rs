@@ -82,10 +82,8 @@ fn refrigerant_leak(rows: &[Row]) -> bool {
 }
 
 fn indoor_fan_hung(rows: &[Row]) -> bool {
-    last_all(rows, 4, |row| {
-        row.number("indoor_fan_target_rpm") >= 700.0
-            && row.number("indoor_fan_rpm") == 0.0
-    }) && rows.last().is_some_and(|row| row.text("error_code") == "E6")
+    last_all(rows, 4, |row| row.number("indoor_fan_target_rpm") >= 700.0 && row.number("indoor_fan_rpm") == 0.0)
+        && rows.last().is_some_and(|row| row.text("error_code") == "E6")
 }
 
 fn outdoor_fan_worn(rows: &[Row]) -> bool {
@@ -104,7 +102,9 @@ fn room_sensor_offset(rows: &[Row]) -> bool {
 
 fn ac_wrong_parameters(rows: &[Row]) -> bool {
     last_all(rows, 10, |row| {
-        (31.5..38.5).contains(&row.number("compressor_hz")) && over_setpoint(row) > 1.5 && row.text("error_code").is_empty()
+        (31.5..38.5).contains(&row.number("compressor_hz"))
+            && over_setpoint(row) > 1.5
+            && row.text("error_code").is_empty()
     }) && last(rows, 10).is_some_and(|window| constant(window, "compressor_hz"))
 }
 
@@ -173,15 +173,13 @@ fn fridge_valve_worn(rows: &[Row]) -> bool {
 }
 
 fn evap_fan_hung(rows: &[Row]) -> bool {
-    last_all(rows, 5, |row| {
-        row.number("evap_fan_target_rpm") > 0.0 && row.number("evap_fan_rpm") == 0.0
-    }) && last_all(rows, 1, |row| row.number("evaporator_temp_c") < -32.0 && row.text("error_code") == "F3")
+    last_all(rows, 5, |row| row.number("evap_fan_target_rpm") > 0.0 && row.number("evap_fan_rpm") == 0.0)
+        && last_all(rows, 1, |row| row.number("evaporator_temp_c") < -32.0 && row.text("error_code") == "F3")
 }
 
 fn fridge_sensor_offset(rows: &[Row]) -> bool {
-    last(rows, 30).is_some_and(|window| {
-        mean(window, |row| row.number("fridge_temp_c") - row.number("fridge_aux_temp_c")) > 2.0
-    })
+    last(rows, 30)
+        .is_some_and(|window| mean(window, |row| row.number("fridge_temp_c") - row.number("fridge_aux_temp_c")) > 2.0)
 }
 
 fn fridge_wrong_parameters(rows: &[Row]) -> bool {
