@@ -13,6 +13,7 @@ mod device;
 mod fault;
 mod fleet;
 mod kind;
+mod link;
 mod physics;
 mod plan;
 mod random;

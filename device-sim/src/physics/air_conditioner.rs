@@ -111,7 +111,7 @@ impl SplitAc {
     pub fn new(seed: u64, start: DeviceTime) -> Self {
         let mut random = Random::new(seed, "unit");
         let unit = Unit {
-            cooling_w_hz: 38.0 * random.tolerance(0.02),
+            cooling_w_hz: 36.0 * random.tolerance(0.02),
             coil_drop: random.tolerance(0.02),
             condenser_rise: random.tolerance(0.03),
             superheat_k: random.tolerance(0.03),

@@ -425,7 +425,7 @@ impl Machine for Refrigerator {
     fn inject(&mut self, fault: &str, severity: f64, _random: &mut Random) {
         let condition = &mut self.condition;
         match fault {
-            "door_seal_worn" => condition.infiltration_w = graded(30.0, 42.0, severity),
+            "door_seal_worn" => condition.infiltration_w = graded(33.0, 44.0, severity),
             "defrost_timer_lost" => condition.timer_lost = true,
             "defrost_heater_open" => condition.heater_open = true,
             "compressor_valve_worn" => condition.compression = graded(0.50, 0.35, severity),

@@ -11,9 +11,9 @@ const HOUR_S: f64 = 3600.0;
 /// Air and furniture, joules a kelvin.
 const AIR_J_K: f64 = 350e3;
 /// Walls and floor that take part within a day.
-const MASS_J_K: f64 = 5e6;
+const MASS_J_K: f64 = 2.6e6;
 /// From air to walls, watts a kelvin.
-const AIR_TO_MASS_W_K: f64 = 350.0;
+const AIR_TO_MASS_W_K: f64 = 260.0;
 
 /// Air and walls of one room, and what people want of it.
 #[derive(Debug, Clone)]
@@ -44,9 +44,9 @@ impl Room {
             air_c: setpoint_c,
             mass_c: setpoint_c + 0.6,
             outdoor_c,
-            leak_w_k: random.between(40.0, 52.0),
-            wall_w_k: random.between(45.0, 60.0),
-            inner_gain_w: random.between(380.0, 520.0),
+            leak_w_k: random.between(52.0, 66.0),
+            wall_w_k: random.between(52.0, 68.0),
+            inner_gain_w: random.between(450.0, 620.0),
             window_w: random.between(400.0, 750.0),
             cooling: random.chance(0.72),
             setpoint_c,

@@ -22,8 +22,8 @@ impl Weather {
     /// A summer day outdoors: 24 to 38 °C over all homes and hours.
     pub fn outdoors(seed: u64) -> Self {
         let mut random = Random::new(seed, "outdoor weather");
-        let mean_c = random.between(29.5, 32.5);
-        let amplitude_k = random.between(3.5, 4.7);
+        let mean_c = random.between(30.0, 32.7);
+        let amplitude_k = random.between(3.0, 4.3);
         let warmest_hour = random.between(14.0, 16.0);
         Self { random, mean_c, amplitude_k, warmest_hour, drift: 0.0, drift_k: 0.5 }
     }
