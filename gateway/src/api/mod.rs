@@ -15,6 +15,8 @@ mod openapi;
 mod overview;
 mod page;
 mod rest;
+#[cfg(test)]
+mod tests;
 
 pub use error::{ApiError, ErrorBody, ErrorCode, ErrorDetail};
 pub use grpc::{proto, serve_grpc};

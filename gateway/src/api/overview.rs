@@ -7,8 +7,9 @@ use utoipa::ToSchema;
 use super::{ApiError, ApiState};
 use crate::store::views::{self, Counts, ONLINE_WITHIN};
 
-/// How far the stored `last seen` may lag behind by the wall: it is written at checkpoints.
-const CHECKPOINT_LAG_S: f64 = 15.0;
+/// How far the stored `last seen` may lag behind by the wall: it is written at checkpoints,
+/// by default every second.
+const CHECKPOINT_LAG_S: f64 = 5.0;
 
 /// The fleet in numbers.
 #[derive(Debug, Clone, Serialize, ToSchema)]

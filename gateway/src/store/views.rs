@@ -10,8 +10,12 @@ mod overview;
 mod paging;
 mod rejects;
 mod repairs;
+#[cfg(test)]
+pub(crate) mod sample;
 mod stock;
 mod technicians;
+#[cfg(test)]
+mod tests;
 mod timeline;
 mod tokens;
 

@@ -6,10 +6,10 @@ use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ViewError;
-use super::paging::{Limit, Page, not_a_cursor};
+use super::paging::{Before, Limit, Page};
 use crate::store::Store;
 
-/// A message that was not taken, and why. Older ones are deleted.
+/// Something in a message that was not taken, and why. Older ones are deleted.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Reject {
     /// Of the message in the journal.
@@ -53,21 +53,22 @@ pub async fn rejects(store: &Store, filter: &RejectFilter) -> Result<Page<Reject
 
 pub(super) async fn page(connection: &mut SqliteConnection, filter: &RejectFilter) -> Result<Page<Reject>, ViewError> {
     let limit = Limit::new(filter.limit)?;
+    let before = Before::read(filter.after.as_deref())?;
     let mut query = QueryBuilder::<Sqlite>::new(
         "SELECT position, at_ms, device, channel, field, reason, head FROM reject WHERE 1 = 1",
     );
     if let Some(device) = &filter.device {
         query.push(" AND device = ").push_bind(device.clone());
     }
-    if let Some(after) = &filter.after {
-        let position: i64 = after.parse().map_err(|_| not_a_cursor(after))?;
-        query.push(" AND position < ").push_bind(position);
+    if let Some(before) = &before {
+        before.push(&mut query, "position", "field");
     }
-    query.push(" ORDER BY position DESC");
+    // Several fields of one message may be at fault.
+    query.push(" ORDER BY position DESC, field DESC");
     limit.push(&mut query);
     let rows = query.build().fetch_all(connection).await?;
     let items = rows.iter().map(read).collect::<Result<_, _>>()?;
-    Ok(limit.page(items, |item: &Reject| item.position.to_string()))
+    Ok(limit.page(items, |item: &Reject| Before::write(item.position, &item.field)))
 }
 
 fn read(row: &SqliteRow) -> Result<Reject, ViewError> {

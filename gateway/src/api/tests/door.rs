@@ -1,0 +1,103 @@
+//! A gateway's API with nothing behind it but a database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use firmware_proto::ScaledTime;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use http_body_util::BodyExt as _;
+use serde_json::Value;
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+
+use crate::api::{ApiState, Component, Health, HistoryRead, Point, router};
+use crate::clock::Clock;
+use crate::control::Control;
+use crate::store::views::sample;
+
+/// One point each second since 1970, worth its second; a device `broken` cannot be read.
+struct Seconds;
+
+impl HistoryRead for Seconds {
+    fn points<'a>(
+        &'a self,
+        device: &'a str,
+        _metric: &'a str,
+        from_ms: i64,
+        to_ms: i64,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Point>, String>> {
+        let point = |s: i64| Point { at_ms: s * 1_000, boot_id: Some(1), seq: s.try_into().ok(), value: s as f64 };
+        let seconds = (from_ms + 999).div_euclid(1_000)..(to_ms + 999).div_euclid(1_000);
+        let points = seconds.take(limit).map(point).collect();
+        async move { if device == "broken" { Err("disk on fire".to_owned()) } else { Ok(points) } }.boxed()
+    }
+}
+
+pub(super) fn health(ok: bool) -> Health {
+    let component = Component { name: "journal".into(), ok, detail: "12 segments".into() };
+    Health { started_ms: 5, messages_accepted: 120, messages_rejected: 3, components: vec![component] }
+}
+
+/// Nobody answers what is asked of the gateway's owners of state.
+fn control() -> Control {
+    Control {}
+}
+
+pub(super) async fn state() -> (ApiState, TempDir) {
+    let (store, dir) = sample::store().await;
+    let state = ApiState {
+        store,
+        control: control(),
+        clock: Clock::new(ScaledTime::REAL),
+        metrics: Arc::new(|| "# TYPE messages_total counter\nmessages_total 120\n".into()),
+        health: Arc::new(|| health(true)),
+        history: Arc::new(Seconds),
+    };
+    (state, dir)
+}
+
+/// What came back.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: axum::http::HeaderMap,
+    pub(super) text: String,
+}
+
+impl Answer {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {}", self.text))
+    }
+}
+
+/// Sends a request to a fresh gateway.
+pub(super) async fn send(request: Request<Body>) -> Answer {
+    let (state, _dir) = state().await;
+    send_to(state, request).await
+}
+
+pub(super) async fn send_to(state: ApiState, request: Request<Body>) -> Answer {
+    let response = router(state).oneshot(request).await.unwrap();
+    let (head, body) = response.into_parts();
+    let text = String::from_utf8(body.collect().await.unwrap().to_bytes().into()).unwrap();
+    Answer { status: head.status, headers: head.headers, text }
+}
+
+pub(super) async fn get(path: &str) -> Answer {
+    send(Request::get(path).body(Body::empty()).unwrap()).await
+}
+
+/// Posts JSON, with the token of a role where one is given.
+pub(super) async fn post(path: &str, token: Option<&str>, body: impl Into<Body>) -> Answer {
+    let mut request = Request::post(path).header("content-type", "application/json");
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    send(request.body(body.into()).unwrap()).await
+}
+
+/// A server that does not come up or go down fails its test, it does not hang it.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,0 +1,6 @@
+//! The doors, over the small fleet of the views' tests.
+
+mod door;
+mod grpc;
+mod page;
+mod rest;

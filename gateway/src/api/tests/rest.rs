@@ -1,0 +1,253 @@
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::door::{PATIENCE, get, health, post, send, send_to, state};
+use crate::api::{document, serve_http};
+
+/// Every path and method of the description.
+fn routes() -> Vec<(String, Method, Value)> {
+    let document = serde_json::to_value(document()).unwrap();
+    let mut routes = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let method = method.to_uppercase().parse().unwrap();
+            routes.push((path.clone(), method, operation.clone()));
+        }
+    }
+    routes
+}
+
+#[test]
+fn the_description_lists_every_route() {
+    let lines: Vec<_> = routes()
+        .iter()
+        .map(|(path, method, operation)| {
+            let token = if operation.get("security").is_some() { "token" } else { "open" };
+            let answers: Vec<_> = operation["responses"].as_object().unwrap().keys().map(String::as_str).collect();
+            format!("{method:<4} {path:<36} {token:<5} {}", answers.join(" "))
+        })
+        .collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn the_description_refers_to_nothing_missing() {
+    fn refs(value: &Value, into: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(fields) => {
+                into.extend(fields.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                fields.values().for_each(|field| refs(field, into));
+            }
+            Value::Array(items) => items.iter().for_each(|item| refs(item, into)),
+            _ => {}
+        }
+    }
+    let document = serde_json::to_value(document()).unwrap();
+    let mut found = BTreeSet::new();
+    refs(&document, &mut found);
+    assert!(found.len() > 20, "{found:?}");
+    for reference in found {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(document.pointer(pointer).is_some(), "{reference}");
+    }
+    assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+}
+
+#[tokio::test]
+async fn every_described_route_is_served_and_guarded_as_described() {
+    for (path, method, operation) in routes() {
+        let uri = path.replace("{id}", "AC-1") + if path.ends_with("/history") { "?metric=power_w" } else { "" };
+        let request = Request::builder().method(method.clone()).uri(uri).body(Body::empty()).unwrap();
+        let answer = send(request).await;
+        let guarded = operation.get("security").is_some();
+        assert_eq!(guarded, method == Method::POST, "{method} {path}");
+        if guarded {
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path}");
+        } else if path.contains("{id}") && !path.starts_with("/api/v1/devices") {
+            assert_eq!(answer.json()["error"]["code"], "not_found", "{method} {path}");
+        } else {
+            assert_eq!(answer.status, StatusCode::OK, "{method} {path}: {}", answer.text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn views_come_out_as_json() {
+    let device = get("/api/v1/devices/AC-1").await.json();
+    assert_eq!(device["condition"], "repairing");
+    assert_eq!(device["readings"]["room_temp_c"]["value"], 23.5);
+    assert_eq!(device["findings"][0]["ranked"][0]["cause"], "indoor_fan_controller_hung");
+    let page = get("/api/v1/findings?limit=1&device=AC-1").await.json();
+    assert_eq!((&page["items"][0]["id"], &page["next"]), (&json!("f-ac1"), &json!("60000.f-ac1")));
+    let next = get("/api/v1/findings?limit=1&device=AC-1&after=60000.f-ac1").await.json();
+    assert_eq!((&next["items"][0]["id"], next.get("next")), (&json!("f-ac1-old"), None));
+    let order = get("/api/v1/work-orders/w-1").await.json();
+    assert_eq!(order["kit"][0], json!({"part": "flame_rod", "quantity": 1, "location": "van 1", "reserved": true}));
+    assert_eq!(get("/api/v1/stock?location=van%201&part=flame_rod").await.json()["items"][0]["available"], 1);
+}
+
+#[tokio::test]
+async fn the_overview_joins_store_clock_and_counters() {
+    let overview = get("/api/v1/overview").await.json();
+    assert_eq!(overview["devices"], json!({"registered": 6, "online": 4}));
+    assert_eq!(overview["messages"], json!({"accepted": 120, "rejected": 3}));
+    assert_eq!((&overview["health"], &overview["speed"]), (&json!("ok"), &json!(1.0)));
+    assert_eq!(overview["repairs"]["verified"], 1);
+    assert!(overview["now_ms"].as_i64().unwrap() > 1_600_000_000_000);
+}
+
+#[tokio::test]
+async fn history_is_cut_at_its_limit_and_says_so() {
+    let history = get("/api/v1/devices/AC-1/history?metric=power_w&from_ms=10000&to_ms=13000").await.json();
+    assert_eq!(history["points"].as_array().unwrap().len(), 3);
+    assert_eq!(history["points"][0], json!({"at_ms": 10000, "boot_id": 1, "seq": 10, "value": 10.0}));
+    assert_eq!(history["truncated"], false);
+    let long = get("/api/v1/devices/AC-1/history?metric=power_w&from_ms=0&to_ms=9000000").await.json();
+    assert_eq!((long["points"].as_array().unwrap().len(), &long["truncated"]), (5_000, &json!(true)));
+    let day = get("/api/v1/devices/AC-1/history?metric=power_w").await.json();
+    assert_eq!(day["to_ms"].as_i64().unwrap() - day["from_ms"].as_i64().unwrap(), 86_400_000);
+}
+
+#[tokio::test]
+async fn health_tells_a_load_balancer_too() {
+    assert_eq!(get("/api/v1/health").await.status, StatusCode::OK);
+    let (mut state, _dir) = state().await;
+    state.health = std::sync::Arc::new(|| health(false));
+    let answer = send_to(state, Request::get("/api/v1/health").body(Body::empty()).unwrap()).await;
+    assert_eq!((answer.status, &answer.json()["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("degraded")));
+}
+
+#[tokio::test]
+async fn metrics_are_prometheus_text() {
+    let answer = get("/metrics").await;
+    assert_eq!(answer.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    assert!(answer.text.contains("messages_total 120"));
+}
+
+#[tokio::test]
+async fn what_does_not_read_is_answered_in_one_shape() {
+    let mut lines = Vec::new();
+    for path in [
+        "/api/v1/nothing",
+        "/api/v1/devices/nobody",
+        "/api/v1/devices/%ff",
+        "/api/v1/devices?limit=0",
+        "/api/v1/devices?limit=ten",
+        "/api/v1/devices?limit=1&limit=2",
+        "/api/v1/devices?colour=red",
+        "/api/v1/findings?state=OPEN",
+        "/api/v1/repairs?after=yesterday",
+        "/api/v1/devices/AC-1/history",
+        "/api/v1/devices/AC-1/history?metric=x&from_ms=5&to_ms=5",
+        "/api/v1/devices/broken/history?metric=x",
+    ] {
+        let answer = get(path).await;
+        lines.push(format!("GET {path}\n  {} {}", answer.status.as_u16(), answer.text));
+    }
+    let delete = send(Request::delete("/api/v1/devices").body(Body::empty()).unwrap()).await;
+    lines.push(format!("DELETE /api/v1/devices\n  {} {}", delete.status.as_u16(), delete.text));
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[tokio::test]
+async fn bodies_that_do_not_read_name_the_field() {
+    let mut lines = Vec::new();
+    for (path, role, body) in [
+        ("/api/v1/repairs", "support", ""),
+        ("/api/v1/repairs", "support", "{"),
+        ("/api/v1/repairs", "support", r#"{"device": "AC-1"}"#),
+        ("/api/v1/repairs", "support", r#"{"device": "a/b", "repair": "x"}"#),
+        ("/api/v1/repairs", "support", r#"{"device": "AC-1", "repair": "x", "now": true}"#),
+        ("/api/v1/repairs", "support", r#"{"device": "AC-1", "repair": "x"} {}"#),
+        ("/api/v1/repairs/r-3/approve", "approver", "{}"),
+        ("/api/v1/stock/receipts", "dispatcher", r#"{"location": "van 1", "part": "p", "quantity": -1}"#),
+        ("/api/v1/work-orders/w-1/steps", "dispatcher", r#"{"version": 2}"#),
+        ("/api/v1/work-orders/w-1/steps", "dispatcher", r#"{"version": 2, "step": "fly"}"#),
+        ("/api/v1/work-orders/w-1/steps", "dispatcher", r#"{"step": "accept"}"#),
+        ("/api/v1/work-orders/w-1/steps", "dispatcher", r#"{"version": 2, "step": "complete"}"#),
+        ("/api/v1/work-orders/w-1/steps", "dispatcher", r#"{"version": 2, "step": "cancel", "reason": "x", "why": 1}"#),
+    ] {
+        let answer = post(path, Some(role), body).await;
+        lines.push(format!("POST {path} {body}\n  {} {}", answer.status.as_u16(), answer.text));
+    }
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[tokio::test]
+async fn a_body_has_a_limit_and_a_type() {
+    let large = post("/api/v1/repairs", Some("support"), "x".repeat(64 * 1024 + 1)).await;
+    assert_eq!((large.status, &large.json()["error"]["code"]), (StatusCode::PAYLOAD_TOO_LARGE, &json!("too_large")));
+    let text = Request::post("/api/v1/repairs").header("authorization", "Bearer support");
+    let answer = send(text.header("content-type", "text/plain").body(Body::from("{}")).unwrap()).await;
+    assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+}
+
+/// Each act with its role and a body that reads.
+const ACTS: [(&str, &str, &str); 8] = [
+    ("/api/v1/devices", "admin", r#"{"id": "AC-9", "tenant": "home", "type": "split-ac"}"#),
+    ("/api/v1/repairs", "support", r#"{"device": "AC-1", "repair": "free_fan"}"#),
+    ("/api/v1/repairs/r-3/approve", "approver", r#"{"body_hash": "cc33"}"#),
+    ("/api/v1/repairs/r-3/cancel", "support", ""),
+    (
+        "/api/v1/work-orders/w-1/steps",
+        "dispatcher",
+        r#"{"version": 2, "step": "complete", "confirmed": "x", "used": [{"part": "p", "quantity": 1}]}"#,
+    ),
+    (
+        "/api/v1/technicians",
+        "dispatcher",
+        r#"{"id": "t", "name": "T", "lat": 1, "lon": 2, "skills": [], "areas": [], "capacity": 1, "rating": 5, "van": "van 1"}"#,
+    ),
+    ("/api/v1/locations", "dispatcher", r#"{"id": "l", "kind": "van", "name": "L", "lat": 1, "lon": 2}"#),
+    ("/api/v1/stock/receipts", "dispatcher", r#"{"location": "van 1", "part": "p", "quantity": 1}"#),
+];
+
+#[tokio::test]
+async fn each_act_needs_its_role() {
+    assert_eq!(routes().iter().filter(|(_, method, _)| method == Method::POST).count(), ACTS.len());
+    for (path, role, body) in ACTS {
+        for token in ["support", "approver", "dispatcher", "admin"] {
+            let answer = post(path, Some(token), body).await;
+            let allowed = token == role || token == "admin";
+            assert_eq!(answer.status != StatusCode::FORBIDDEN, allowed, "{path} as {token}: {}", answer.text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_known_token_nothing_is_even_read() {
+    for (path, _, _) in ACTS {
+        for token in [None, Some("guessed")] {
+            let answer = post(path, token, "not even JSON").await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
+            assert_eq!(answer.headers["www-authenticate"], "Bearer");
+            assert_eq!(answer.json()["error"]["code"], "unauthenticated");
+        }
+    }
+}
+
+#[tokio::test]
+async fn it_serves_a_socket_until_it_is_told_to_stop() {
+    let (state, _dir) = state().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = tokio::spawn(serve_http(listener, state, async move {
+        stopped.await.ok();
+    }));
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let request = "GET /api/v1/overview HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    // Says nothing and stays: it must not hold up the shutdown.
+    let _idle = TcpStream::connect(address).await.unwrap();
+    stop.send(()).unwrap();
+    tokio::time::timeout(PATIENCE, server).await.unwrap().unwrap().unwrap();
+}
