@@ -138,3 +138,6 @@ fn may_try(ty: &ApplianceType, repair: &Repair, tried: &[Tried]) -> bool {
     let allowed = |action: &Action| action.automatic && action.risk <= RiskClass::R2;
     attempts < repair.max_attempts.min(MAX_ATTEMPTS) as usize && ty.action(&repair.action).is_some_and(allowed)
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,7 +79,7 @@ impl Catalogue {
         mut errors: Vec<CatalogueError>,
     ) -> Result<Self, CatalogueErrors> {
         let mut types: BTreeMap<String, Arc<ApplianceType>> = BTreeMap::new();
-        for (key, source) in &sources {
+        for (key, source) in sources.iter().filter(|(_, source)| source.is_whole()) {
             let ty = build::appliance_type(key, source, &mut errors);
             for model in &ty.models {
                 if let Some(other) = types.values().find(|other| other.models.contains(model)) {
@@ -111,4 +111,12 @@ impl Catalogue {
     pub fn of_model(&self, model: &str) -> Option<&Arc<ApplianceType>> {
         self.iter().find(|ty| ty.models.iter().any(|m| m == model))
     }
+}
+
+/// A type made up for a test, from the texts of its files in the order of [`source::FILES`].
+#[cfg(test)]
+pub(crate) fn type_of(key: &str, texts: [&str; 5]) -> Result<ApplianceType, CatalogueErrors> {
+    let mut errors = Vec::new();
+    let ty = build::appliance_type(key, &source::Source::of(key, texts), &mut errors);
+    if errors.is_empty() { Ok(ty) } else { Err(CatalogueErrors(errors)) }
 }

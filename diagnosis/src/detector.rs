@@ -138,8 +138,8 @@ impl Detector {
         match &self.test {
             Test::Rule { violated, .. } => {
                 let of = violated.measured(values)?;
-                let value = number(of, values)?;
-                Some(if of.is_time(values) { Measured::Seconds(value as f32) } else { Measured::Number(value as f32) })
+                let value = Some(number(of, values)? as f32).filter(|value| value.is_finite())?;
+                Some(if of.is_time(values) { Measured::Seconds(value) } else { Measured::Number(value) })
             }
             Test::Drift(_) => state.drift.as_ref().map(|drift| Measured::Number(drift.level() as f32)),
         }
@@ -170,3 +170,6 @@ impl DetectorState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,13 +63,16 @@ pub(crate) struct DriftState {
 /// Largest step in standard deviations that one block may count: one wild block is no drift.
 const MAX_Z: f64 = 6.0;
 
+/// Keeps sums finite whatever a channel computes.
+const MAX_VALUE: f64 = 1e12;
+
 /// A statistic below this part of its limit is well inside; between it and the limit it tells nothing.
 const CALM: f64 = 0.5;
 
 impl Drift {
     /// Takes an informative value; tells something only when a block is full and the baseline learnt.
     pub fn step(&self, state: &mut DriftState, value: f64, dt_ms: i64) -> Outcome {
-        state.block_sum += value;
+        state.block_sum += value.clamp(-MAX_VALUE, MAX_VALUE);
         state.block_samples = state.block_samples.saturating_add(1);
         state.block_ms = state.block_ms.saturating_add(dt_ms);
         if state.block_ms < self.block_ms {
@@ -77,9 +80,6 @@ impl Drift {
         }
         let mean = state.block_sum / f64::from(state.block_samples);
         (state.block_sum, state.block_samples, state.block_ms) = (0.0, 0, 0);
-        if !mean.is_finite() {
-            return Outcome::NotApplicable;
-        }
         if state.learnt < self.learn {
             state.teach(mean);
             return Outcome::NotApplicable;

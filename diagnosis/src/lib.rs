@@ -43,6 +43,8 @@ mod model;
 mod observe;
 mod precondition;
 mod state;
+#[cfg(test)]
+mod testing;
 mod tree;
 mod verification;
 

@@ -140,3 +140,6 @@ fn ratio(hypotheses: &[Hypothesis], symptom: usize) -> (f64, f64) {
     let log_ratio = |part: fn(&(f64, f64)) -> f64| (mean(true, part) / mean(false, part)).ln();
     (log_ratio(|l| l.0), log_ratio(|l| l.1))
 }
+
+#[cfg(test)]
+mod tests;

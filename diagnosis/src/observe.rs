@@ -112,3 +112,6 @@ pub(crate) fn duration_text(ms: i64) -> String {
         _ => format!("{} h", rounded(seconds as f64 / 3_600.0)),
     }
 }
+
+#[cfg(test)]
+mod tests;

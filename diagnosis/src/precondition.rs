@@ -86,3 +86,50 @@ impl Values for Now {
         0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Catalogue;
+    use crate::testing::{HIGH, thing};
+
+    fn asked(values: &[(&str, Value)]) -> Result<(), String> {
+        let latest = |name: &str| values.iter().find(|(n, _)| *n == name).map(|(_, value)| value.clone());
+        precondition(&thing(HIGH), "reset", &latest)
+    }
+
+    #[test]
+    fn each_precondition_says_what_fails() {
+        let good = [("a", 0.0.into()), ("b", 1.0.into()), ("on", false.into()), ("mode", "cool".into())];
+        assert_eq!(asked(&good), Ok(()));
+        let cases: [(&str, Value, &str); 5] = [
+            ("a", 45.0.into(), "not idle: a is 45, must be 0"),
+            ("on", true.into(), "not idle: on is true, must be false"),
+            ("b", 9.5.into(), "not safe: a is 0, b is 9.5; `a + b < 5` must hold"),
+            ("mode", "off".into(), "not cooling: mode is \"off\", must be \"cool\""),
+            ("mode", true.into(), "not cooling: mode is true, must be \"cool\""),
+        ];
+        for (name, value, expected) in cases {
+            let mut values = good.clone();
+            values.iter_mut().find(|(n, _)| *n == name).unwrap().1 = value;
+            assert_eq!(asked(&values), Err(expected.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_is_unsafe() {
+        assert_eq!(asked(&[("on", false.into())]), Err("not idle: a is unknown, must be 0".to_owned()));
+        let catalogue = Catalogue::builtin().unwrap();
+        for ty in catalogue.iter() {
+            for action in ty.actions.iter().filter(|a| a.risk != crate::RiskClass::R0) {
+                assert!(precondition(ty, &action.name, &|_| None).is_err(), "{} {}", ty.key, action.name);
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_action_is_refused() {
+        let error = precondition(&thing(HIGH), "explode", &|_| None).unwrap_err();
+        assert_eq!(error, "\"explode\" is no action of thing: known are reset");
+    }
+}

@@ -138,3 +138,6 @@ impl Verification {
         self.ok_samples.fill(0);
     }
 }
+
+#[cfg(test)]
+mod tests;

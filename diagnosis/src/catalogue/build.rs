@@ -8,7 +8,8 @@ use super::files::{ActionFile, DatapointFile, ErrorCodeFile, PartFile, ProfileHe
 use super::source::Source;
 use super::{detectors, faults, repairs};
 use crate::appliance::{Action, ApplianceType, Argument, Datapoint, ErrorCode, Kind, Part, Precondition, RiskClass};
-use crate::expression::{Compiler, Flag};
+use crate::detector::Detector;
+use crate::expression::{Compiler, Flag, Slot};
 use crate::model::Model;
 
 /// Most datapoints, functions of time and detectors of one type: bounds the state of a device.
@@ -50,11 +51,10 @@ pub(super) fn appliance_type(key: &str, source: &Source, errors: &mut Vec<Catalo
             detector_file.report(0, what, format!("there are {count}, at most {MAX_PARTS_OF_STATE} are allowed"));
         }
     }
-    for document in [profile, detector_file, fault_file, repair_file, part_file] {
-        errors.extend(document.finish());
-    }
-    let shape = datapoints.iter().map(|d| (&d.name, d.kind)).collect::<Vec<_>>();
-    let fingerprint = fnv1a(&format!("{shape:?}{slots:?}{detectors:?}"));
+    let files = [profile, detector_file, fault_file, repair_file, part_file];
+    let broken = files.iter().any(|file| file.broken);
+    files.into_iter().for_each(|file| errors.extend(file.finish(broken)));
+    let fingerprint = fingerprint(&datapoints, &slots, &detectors);
     let head = head.unwrap_or_else(|| ProfileHead {
         name: key.to_owned(),
         models: Vec::new(),
@@ -186,6 +186,13 @@ pub(super) fn part(document: &mut Document<'_>, entry: Entry<PartFile>) -> Part 
         document.report(price.span().start, entry.path("price_cents"), "must not be negative");
     }
     Part { key: entry.key, name: entry.value.name, price_cents: entry.value.price_cents.into_inner() }
+}
+
+/// Changes with what gives a device's state its shape and meaning: not with texts or likelihoods.
+fn fingerprint(datapoints: &[Datapoint], slots: &[Slot], detectors: &[Detector]) -> u64 {
+    let datapoints: Vec<_> = datapoints.iter().map(|d| (&d.name, d.kind)).collect();
+    let detectors: Vec<_> = detectors.iter().map(|d| (&d.key, &d.when, &d.test)).collect();
+    fnv1a(&format!("{datapoints:?}{slots:?}{detectors:?}"))
 }
 
 /// FNV-1a, 64 bit: tells catalogue versions apart, nothing more.

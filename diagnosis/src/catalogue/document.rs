@@ -16,7 +16,12 @@ pub(super) struct Document<'t> {
     text: &'t str,
     root: DeTable<'t>,
     errors: Vec<CatalogueError>,
+    /// It is no TOML: whatever else is found follows from that.
+    pub broken: bool,
 }
+
+/// Field name of errors in the TOML itself.
+const SYNTAX: &str = "syntax";
 
 /// One `[section.key]` of a file.
 #[derive(Debug)]
@@ -40,15 +45,17 @@ impl<T> Entry<T> {
 impl<'t> Document<'t> {
     pub fn parse(file: String, text: &'t str) -> Self {
         let (root, syntax) = DeTable::parse_recoverable(text);
-        let mut document = Self { file, text, root: root.into_inner(), errors: Vec::new() };
+        let mut document = Self { file, text, root: root.into_inner(), errors: Vec::new(), broken: false };
         for error in syntax {
-            document.report(error.span().map_or(0, |span| span.start), "syntax", error.message());
+            document.report(error.span().map_or(0, |span| span.start), SYNTAX, error.message());
+            document.broken = true;
         }
         document
     }
 
-    /// The errors found in this file, in its order.
-    pub fn finish(mut self) -> Vec<CatalogueError> {
+    /// The errors found in this file, in its order; of its syntax alone, if that is what is asked for.
+    pub fn finish(mut self, syntax_only: bool) -> Vec<CatalogueError> {
+        self.errors.retain(|error| !syntax_only || error.field == SYNTAX);
         self.errors.sort_by_key(|error| error.line);
         self.errors
     }
@@ -116,6 +123,7 @@ impl<'t> Document<'t> {
         };
         let inside = error.path().to_string();
         let path = match (field, inside.as_str()) {
+            ("", "." | "") => "file".to_owned(),
             ("", inside) => inside.to_owned(),
             (field, ".") => field.to_owned(),
             (field, inside) => format!("{field}.{inside}"),

@@ -25,9 +25,21 @@ pub(super) struct Source {
 }
 
 impl Source {
+    /// A type made up for a test.
+    #[cfg(test)]
+    pub fn of(folder: &str, texts: [&str; 5]) -> Self {
+        let texts = FILES.into_iter().zip(texts.map(str::to_owned)).collect();
+        Self { folder: folder.to_owned(), texts }
+    }
+
     /// What messages call a file.
     pub fn name(&self, file: &str) -> String {
         format!("{}/{file}", self.folder)
+    }
+
+    /// Whether every file is there; those that are not have been reported.
+    pub fn is_whole(&self) -> bool {
+        self.texts.len() == FILES.len()
     }
 
     /// The text of a file; empty if it is missing, which has been reported.
