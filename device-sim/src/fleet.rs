@@ -64,7 +64,10 @@ impl Fleet {
                 takes_commands: true,
             };
             let stopping = stopping.clone();
-            tasks.spawn(async move { keep_up(options, &mut Tenant(resident), stopping).await });
+            tasks.spawn(async move {
+                // Messages not acknowledged in the end are in the ledger: produced and not acknowledged.
+                keep_up(options, &mut Tenant(resident), stopping).await;
+            });
         }
         let fleet = Self { residents, tasks, stop };
         fleet.schedule(&config.plan);

@@ -77,8 +77,8 @@ impl LinkOptions {
 pub(crate) enum Next {
     /// After this much wall time.
     After(Duration),
-    /// When something has been acknowledged.
-    OnAcknowledgement,
+    /// When the connection comes up or something has been acknowledged.
+    WhenSomethingHappens,
     /// Nothing more to say: leave once all is acknowledged, however long that takes.
     Done,
 }
@@ -89,34 +89,52 @@ pub(crate) trait Occupant {
     fn live(&mut self, outbox: &mut Outbox, connected: bool) -> Next;
     /// Something came in on one of the device's topics.
     fn hear(&mut self, topic: &Topic, payload: &[u8], outbox: &mut Outbox, connected: bool);
+    /// The connection is up.
+    fn connected(&mut self) {}
     /// The broker has this message.
     fn acknowledged(&mut self, message: &Message);
     /// The device's time, to tell backfill from live messages.
     fn now(&self) -> DeviceTime;
     /// The connection was lost or refused.
     fn disconnected(&mut self, why: &str);
+    /// Asked after a lost connection: rather leave than connect again.
+    fn gives_up(&self) -> bool {
+        false
+    }
 }
 
 /// Why a connection is no more.
 enum End {
-    Left,
-    Lost { was_up: bool },
+    /// The occupant left; whether all it said was acknowledged.
+    Left {
+        in_peace: bool,
+    },
+    Lost {
+        was_up: bool,
+    },
 }
 
-/// Lives until the occupant is done or `stop` becomes true. Connects again for ever.
-pub(crate) async fn keep_up(options: LinkOptions, occupant: &mut impl Occupant, mut stop: watch::Receiver<bool>) {
+/// Lives until the occupant is done or `stop` becomes true; whether all it said was
+/// acknowledged. Connects again until the occupant gives up.
+pub(crate) async fn keep_up(
+    options: LinkOptions,
+    occupant: &mut impl Occupant,
+    mut stop: watch::Receiver<bool>,
+) -> bool {
     let mut outbox = Outbox::default();
     let mut back_off = Duration::ZERO;
+    let mut leave_by = None;
     loop {
         let (client, eventloop) = AsyncClient::new(options.mqtt(), MAX_REQUESTS);
         let (tell, events) = mpsc::channel(MAX_EVENTS);
         let connection = Connection { options: &options, client, events, up: false };
         let end = tokio::select! {
-            end = drive(connection, occupant, &mut outbox, &mut stop) => end,
+            end = drive(connection, occupant, &mut outbox, &mut stop, &mut leave_by) => end,
             never = pump(eventloop, tell, back_off) => match never {},
         };
         match end {
-            End::Left => return,
+            End::Left { in_peace } => return in_peace,
+            End::Lost { .. } if occupant.gives_up() => return false,
             End::Lost { was_up } => {
                 outbox.connection_lost();
                 let doubled = (back_off * 2).clamp(FIRST_BACK_OFF, LAST_BACK_OFF);
@@ -171,26 +189,26 @@ async fn drive(
     occupant: &mut impl Occupant,
     outbox: &mut Outbox,
     stop: &mut watch::Receiver<bool>,
+    leave_by: &mut Option<Instant>,
 ) -> End {
     let mut next = occupant.live(outbox, false);
     let mut wake = Instant::now() + pause(next);
-    let mut leave_by: Option<Instant> = stop.borrow().then(|| Instant::now() + FAREWELL);
     loop {
         let leaving = leave_by.is_some() || next == Next::Done;
         if leaving && outbox.is_empty() || leave_by.is_some_and(|by| Instant::now() >= by) {
             say_goodbye(connection).await;
-            return End::Left;
+            return End::Left { in_peace: outbox.is_empty() };
         }
         if connection.up {
             connection.hand_over(outbox, occupant.now());
         }
         tokio::select! {
             event = connection.events.recv() => {
-                let acknowledged = matches!(event, Some(SocketEvent::Acknowledged(_)));
+                let happened = matches!(event, Some(SocketEvent::Acknowledged(_) | SocketEvent::Up));
                 if let Some(end) = connection.take(event, occupant, outbox) {
                     return end;
                 }
-                if acknowledged && next == Next::OnAcknowledgement && !leaving {
+                if happened && next == Next::WhenSomethingHappens && !leaving {
                     next = occupant.live(outbox, connection.up);
                     wake = Instant::now() + pause(next);
                 }
@@ -200,7 +218,7 @@ async fn drive(
                 wake = Instant::now() + pause(next);
             }
             () = sleep_until(leave_by.unwrap_or(wake)), if leave_by.is_some() => {}
-            _ = stop.wait_for(|stop| *stop), if leave_by.is_none() => leave_by = Some(Instant::now() + FAREWELL),
+            _ = stop.wait_for(|stop| *stop), if leave_by.is_none() => *leave_by = Some(Instant::now() + FAREWELL),
         }
     }
 }
@@ -209,7 +227,7 @@ async fn drive(
 fn pause(next: Next) -> Duration {
     match next {
         Next::After(duration) => duration,
-        Next::OnAcknowledgement | Next::Done => KEEP_ALIVE,
+        Next::WhenSomethingHappens | Next::Done => KEEP_ALIVE,
     }
 }
 
@@ -229,6 +247,7 @@ impl Connection<'_> {
         match event? {
             SocketEvent::Up => {
                 self.up = true;
+                occupant.connected();
                 if let Err(error) = self.client.try_subscribe_many(self.options.filters()) {
                     occupant.disconnected(&error.to_string());
                     return Some(End::Lost { was_up: true });
