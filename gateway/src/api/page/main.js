@@ -16,7 +16,7 @@ function nowMs() {
 async function get(path) {
   const answer = await fetch(path, { signal: AbortSignal.timeout(PATIENCE_MS), headers: { accept: 'application/json' } });
   const body = await answer.json();
-  if (!answer.ok) throw new Error(body.error?.message ?? answer.statusText);
+  if (!answer.ok) throw Object.assign(new Error(body.error?.message ?? answer.statusText), { status: answer.status });
   return body;
 }
 

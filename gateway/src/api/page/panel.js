@@ -13,7 +13,7 @@ function openDevice(id) {
   $('panel').replaceChildren(...frame(id));
   if (!$('panel').open) $('panel').showModal();
   if (location.hash !== `#device=${id}`) history.replaceState(null, '', `#device=${encodeURIComponent(id)}`);
-  refreshDevice();
+  refreshDevice().catch(showLost);
 }
 
 $('panel').addEventListener('close', () => {
@@ -47,8 +47,11 @@ function frame(id) {
 async function refreshDevice() {
   const here = view;
   if (!here) return;
-  const device = await get(`/api/v1/devices/${encodeURIComponent(here.id)}`);
-  if (view !== here) return;
+  const device = await get(`/api/v1/devices/${encodeURIComponent(here.id)}`).catch((error) => {
+    if (error.status !== 404) throw error;
+    if (view === here) $('p-facts').textContent = error.message;
+  });
+  if (!device || view !== here) return;
   showDevice(device);
   if (!here.metric) pick(firstMetric(device.readings), here.hours);
   else if (Date.now() - here.chartedAt > REFRESH_CHART_MS) await showChart();
