@@ -1,1 +1,26 @@
-//! To be filled.
+//! The MQTT edge: who may connect, publish and subscribe, and the durable record of what was acknowledged.
+//!
+//! The way of a message:
+//!
+//! 1. [`front`]: our own listener reads it, checks that its topic belongs to the connected device, and
+//!    hands it to the journal. Its PUBACK waits.
+//! 2. [`journal`]: a writer thread gathers what came in during the last `fdatasync`, writes it as one
+//!    batch and syncs that; then the front acknowledges, and readers see it.
+//! 3. [`fanout`]: what the gateway made of it goes to service subscribers through rumqttd, in process.
+//!
+//! Commands take the other way: [`front::Downlinks`] writes to the socket of a device, which the front owns.
+//!
+//! Not here: what a message means (that is ingest, in the gateway), which command is due (the gateway's
+//! outbox), who owns which device (a [`front::Policy`] that the gateway supplies), TLS, MQTT 5 and WebSocket
+//! (yet).
+
+pub mod fanout;
+mod filter;
+pub mod front;
+pub mod journal;
+
+pub use fanout::{Fanout, FanoutError, FanoutMessage, FanoutSubscription};
+pub use front::{
+    Credentials, Denied, Downlinks, Front, FrontConfig, FrontError, Identity, Limits, Policy, SendError, SessionEvent,
+};
+pub use journal::{Entry, Journal, JournalConfig, JournalError, JournalReader, Position, Record};

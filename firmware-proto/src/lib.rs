@@ -35,7 +35,7 @@ pub use topic::{DeviceAddress, Topic, TopicError, UplinkKind};
 pub use value::{Value, ValueMap};
 
 /// The generated protobuf types; everything outside the codec uses the types above.
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::all)]
 mod wire {
     include!(concat!(env!("OUT_DIR"), "/fettle.v1.rs"));
 }

@@ -31,15 +31,18 @@ CREATE TABLE device_state (
     room     TEXT NOT NULL
 );
 
--- Which messages of a device were taken, true at the shard's position.
+-- Which messages of a device were taken, true at `flushed`: rows before it are in the history.
 CREATE TABLE device_dedup (
-    device TEXT PRIMARY KEY REFERENCES device (id),
-    ranges TEXT NOT NULL
+    device  TEXT PRIMARY KEY REFERENCES device (id),
+    flushed BIGINT NOT NULL,
+    ranges  TEXT NOT NULL
 );
 
+-- Journal positions below which a shard's device states (`position`) and history (`flushed`) are on disk.
 CREATE TABLE shard (
     id       BIGINT PRIMARY KEY,
-    position BIGINT NOT NULL
+    position BIGINT NOT NULL,
+    flushed  BIGINT NOT NULL
 );
 
 CREATE TABLE event (
@@ -189,13 +192,14 @@ CREATE TABLE token (
 
 -- The newest refused messages; older ones are deleted.
 CREATE TABLE reject (
-    position BIGINT PRIMARY KEY,
+    position BIGINT NOT NULL,
     at_ms    BIGINT NOT NULL,
     device   TEXT NOT NULL,
     channel  TEXT NOT NULL,
     field    TEXT NOT NULL,
     reason   TEXT NOT NULL,
-    head     TEXT NOT NULL
+    head     TEXT NOT NULL,
+    PRIMARY KEY (position, field)
 );
 CREATE INDEX reject_by_device ON reject (device, position);
 

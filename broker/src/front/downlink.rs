@@ -1,0 +1,161 @@
+//! Messages to devices.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use firmware_proto::{DeviceAddress, DeviceId};
+use rumqttc::mqttbytes::QoS;
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+use super::registry::Registry;
+use super::wire;
+use crate::filter;
+
+/// Why a message was not handed to a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// No connection.
+    #[error("the device is not connected")]
+    NotConnected,
+    /// Connected, but nothing it subscribed to covers the topic.
+    #[error("the device has not subscribed to this topic")]
+    NotSubscribed,
+    /// Too many messages wait for it already; try again when it has taken some.
+    #[error("too many messages wait for the device already")]
+    Busy,
+    /// Larger than [`Limits::packet_bytes`](super::Limits::packet_bytes).
+    #[error("the message is larger than a packet may be")]
+    TooLarge,
+}
+
+/// Sends messages to connected devices. Cheap to clone.
+#[derive(Clone)]
+pub struct Downlinks {
+    pub(super) devices: Arc<Registry<DeviceId, DeviceLink>>,
+    pub(super) online: Arc<AtomicUsize>,
+    pub(super) packet_bytes: usize,
+}
+
+/// A message on its way to a device.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub topic: String,
+    pub payload: Bytes,
+    pub qos: QoS,
+}
+
+/// What others may know of a device's connection.
+pub(super) struct DeviceLink {
+    queue: mpsc::Sender<Outgoing>,
+    subscriptions: Mutex<Vec<(String, QoS)>>,
+    online: AtomicBool,
+    /// Counts the devices that are online.
+    total: Arc<AtomicUsize>,
+}
+
+impl Downlinks {
+    /// Hands a message to the device's connection, with QoS 1 if the device subscribed so. Never waits. Messages to
+    /// one device are written in the order in which they were handed over.
+    ///
+    /// `Ok` means that it will be written if the connection lasts; whether the device acted on it, only its result
+    /// says.
+    ///
+    /// # Errors
+    /// Why it will not be written.
+    pub fn send(&self, device: &DeviceId, topic: String, payload: Bytes) -> Result<(), SendError> {
+        if !wire::fits(&topic, &payload, self.packet_bytes) {
+            return Err(SendError::TooLarge);
+        }
+        let link = self.devices.link(device).ok_or(SendError::NotConnected)?;
+        let qos = link.subscribed(&topic).ok_or(SendError::NotSubscribed)?;
+        link.queue.try_send(Outgoing { topic, payload, qos }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => SendError::Busy,
+            mpsc::error::TrySendError::Closed(_) => SendError::NotConnected,
+        })
+    }
+
+    /// Whether the device is connected and has subscribed to its commands.
+    pub fn is_online(&self, device: &DeviceId) -> bool {
+        self.devices.link(device).is_some_and(|link| link.is_online())
+    }
+
+    /// How many devices are.
+    pub fn online_count(&self) -> usize {
+        self.online.load(Ordering::Relaxed)
+    }
+}
+
+impl std::fmt::Debug for Downlinks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Downlinks").field("online", &self.online_count()).finish_non_exhaustive()
+    }
+}
+
+impl DeviceLink {
+    /// A link, and the other end of its queue.
+    pub fn new(queue: usize, total: Arc<AtomicUsize>) -> (Arc<Self>, mpsc::Receiver<Outgoing>) {
+        let (sender, receiver) = mpsc::channel(queue.max(1));
+        let link = Self { queue: sender, subscriptions: Mutex::default(), online: AtomicBool::new(false), total };
+        (Arc::new(link), receiver)
+    }
+
+    /// Adds a subscription, or changes its QoS; `false` if there would be more than `limit`.
+    pub fn subscribe(&self, filter: String, qos: QoS, limit: usize) -> bool {
+        let mut subscriptions = lock(&self.subscriptions);
+        if let Some(held) = subscriptions.iter_mut().find(|held| held.0 == filter) {
+            held.1 = qos;
+            return true;
+        }
+        let has_room = subscriptions.len() < limit;
+        if has_room {
+            subscriptions.push((filter, qos));
+        }
+        has_room
+    }
+
+    /// Takes a subscription away.
+    pub fn unsubscribe(&self, filter: &str) {
+        lock(&self.subscriptions).retain(|held| held.0 != filter);
+    }
+
+    /// The QoS by which the device wants messages on this topic.
+    fn subscribed(&self, topic: &str) -> Option<QoS> {
+        let subscriptions = lock(&self.subscriptions);
+        let matching = subscriptions.iter().filter(|held| filter::matches(&held.0, topic));
+        matching.map(|held| held.1).max_by_key(|qos| *qos as u8)
+    }
+
+    /// Whether the device receives all its commands.
+    pub fn receives_commands(&self, address: &DeviceAddress) -> bool {
+        let wanted = address.command_filter();
+        lock(&self.subscriptions).iter().any(|held| filter::covers(&held.0, &wanted))
+    }
+
+    /// Sets whether commands can be sent; whether that is a change.
+    pub fn set_online(&self, online: bool) -> bool {
+        let changed = self.online.swap(online, Ordering::AcqRel) != online;
+        if changed && online {
+            self.total.fetch_add(1, Ordering::Relaxed);
+        } else if changed {
+            self.total.fetch_sub(1, Ordering::Relaxed);
+        }
+        changed
+    }
+
+    fn is_online(&self) -> bool {
+        self.online.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for DeviceLink {
+    fn drop(&mut self) {
+        self.set_online(false);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

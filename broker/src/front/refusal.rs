@@ -1,0 +1,137 @@
+//! Why clients are refused: counted always, logged once per window.
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use metrics::{Counter, counter};
+use tracing::warn;
+
+/// One line per reason and minute: a fleet with a wrong setting must not fill the log.
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// What a client did that we do not take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// Too many connections.
+    Connections,
+    /// No whole CONNECT in time.
+    Handshake,
+    /// Not MQTT, or not in its place.
+    Malformed,
+    /// A packet above the limit.
+    TooLarge,
+    /// Another protocol version than 3.1.1.
+    Version,
+    /// A client id that is empty or not printable.
+    ClientId,
+    /// Not admitted by the policy.
+    Credentials,
+    /// A will other than one for the device's own death topic.
+    Will,
+    /// A topic that is not the device's own, or that devices do not publish to.
+    Topic,
+    /// QoS 2.
+    Qos2,
+    /// A retained message.
+    Retain,
+    /// A filter that the client may not have.
+    Filter,
+    /// An acknowledgement of nothing, or out of order.
+    Acknowledgement,
+    /// A service account that publishes.
+    ServicePublish,
+    /// Silent beyond its keepalive.
+    Keepalive,
+    /// Does not take what is sent to it.
+    WriteTimeout,
+}
+
+impl Reason {
+    const ALL: [Self; 16] = [
+        Self::Connections,
+        Self::Handshake,
+        Self::Malformed,
+        Self::TooLarge,
+        Self::Version,
+        Self::ClientId,
+        Self::Credentials,
+        Self::Will,
+        Self::Topic,
+        Self::Qos2,
+        Self::Retain,
+        Self::Filter,
+        Self::Acknowledgement,
+        Self::ServicePublish,
+        Self::Keepalive,
+        Self::WriteTimeout,
+    ];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Connections => "connections",
+            Self::Handshake => "handshake",
+            Self::Malformed => "malformed",
+            Self::TooLarge => "too_large",
+            Self::Version => "version",
+            Self::ClientId => "client_id",
+            Self::Credentials => "credentials",
+            Self::Will => "will",
+            Self::Topic => "topic",
+            Self::Qos2 => "qos2",
+            Self::Retain => "retain",
+            Self::Filter => "filter",
+            Self::Acknowledgement => "acknowledgement",
+            Self::ServicePublish => "service_publish",
+            Self::Keepalive => "keepalive",
+            Self::WriteTimeout => "write_timeout",
+        }
+    }
+}
+
+/// Counters and log windows, one for each reason.
+pub(super) struct Refusals {
+    entries: Vec<(Reason, Counter, Mutex<LogWindow>)>,
+}
+
+#[derive(Default)]
+struct LogWindow {
+    logged_at: Option<Instant>,
+    unlogged: u64,
+}
+
+impl Refusals {
+    pub fn new() -> Self {
+        let entry =
+            |reason: Reason| (reason, counter!("mqtt_refused_total", "reason" => reason.label()), Mutex::default());
+        Self { entries: Reason::ALL.into_iter().map(entry).collect() }
+    }
+
+    /// Counts a refusal; logs it if its reason has not been logged lately.
+    pub fn note(&self, reason: Reason, peer: SocketAddr, who: &str, detail: &str) {
+        let Some((_, counter, window)) = self.entries.iter().find(|entry| entry.0 == reason) else { return };
+        counter.increment(1);
+        let unlogged = {
+            let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
+            if window.logged_at.is_some_and(|at| at.elapsed() < WINDOW) {
+                window.unlogged += 1;
+                return;
+            }
+            window.logged_at = Some(Instant::now());
+            std::mem::take(&mut window.unlogged)
+        };
+        warn!(reason = reason.label(), %peer, client = who, detail, unlogged_before = unlogged, "client refused");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_own_counter() {
+        let refusals = Refusals::new();
+        let labels: std::collections::HashSet<_> = Reason::ALL.iter().map(|reason| reason.label()).collect();
+        assert_eq!(labels.len(), refusals.entries.len());
+    }
+}

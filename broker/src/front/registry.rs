@@ -1,0 +1,111 @@
+//! Who is connected. A key belongs to one connection at a time; a newer one waits until the older is fully gone.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, watch};
+
+pub(super) struct Registry<K, L> {
+    places: Mutex<HashMap<K, Place<L>>>,
+    next: AtomicU64,
+}
+
+struct Place<L> {
+    /// Tells connections of one key apart.
+    number: u64,
+    link: Arc<L>,
+    leave: Arc<Notify>,
+    /// Its sender is dropped with the claim.
+    gone: watch::Receiver<()>,
+}
+
+/// A connection's hold on its key; dropping it frees the key.
+pub(super) struct Claim<K: Eq + Hash, L> {
+    registry: Arc<Registry<K, L>>,
+    key: K,
+    number: u64,
+    leave: Arc<Notify>,
+    _gone: watch::Sender<()>,
+}
+
+impl<K: Eq + Hash + Clone, L> Registry<K, L> {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self { places: Mutex::new(HashMap::new()), next: AtomicU64::new(0) })
+    }
+
+    /// Takes a key; asks a connection that has it to leave, and waits until it is gone.
+    pub async fn claim(self: &Arc<Self>, key: K, link: Arc<L>) -> Claim<K, L> {
+        loop {
+            let mut gone = {
+                let mut places = lock(&self.places);
+                match places.get(&key) {
+                    None => return self.enter(&mut places, key, link),
+                    Some(place) => {
+                        place.leave.notify_one();
+                        place.gone.clone()
+                    }
+                }
+            };
+            // Nothing is ever sent; an error says that the sender is gone.
+            while gone.changed().await.is_ok() {}
+        }
+    }
+
+    fn enter(self: &Arc<Self>, places: &mut HashMap<K, Place<L>>, key: K, link: Arc<L>) -> Claim<K, L> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let leave = Arc::new(Notify::new());
+        let (sender, gone) = watch::channel(());
+        places.insert(key.clone(), Place { number, link, leave: Arc::clone(&leave), gone });
+        Claim { registry: Arc::clone(self), key, number, leave, _gone: sender }
+    }
+
+    /// What the connection of a key put here.
+    pub fn link(&self, key: &K) -> Option<Arc<L>> {
+        lock(&self.places).get(key).map(|place| Arc::clone(&place.link))
+    }
+}
+
+impl<K: Eq + Hash, L> Claim<K, L> {
+    /// Waits until a newer connection wants the key.
+    pub async fn wanted_elsewhere(&self) {
+        self.leave.notified().await;
+    }
+}
+
+impl<K: Eq + Hash, L> Drop for Claim<K, L> {
+    fn drop(&mut self) {
+        let mut places = lock(&self.registry.places);
+        if places.get(&self.key).is_some_and(|place| place.number == self.number) {
+            places.remove(&self.key);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_newer_waits_for_the_older() {
+        let registry = Registry::new();
+        let old = registry.claim("a", Arc::new(1)).await;
+        let newer = tokio::spawn({
+            let registry = Arc::clone(&registry);
+            async move { registry.claim("a", Arc::new(2)).await }
+        });
+        old.wanted_elsewhere().await;
+        assert!(!newer.is_finished());
+        assert_eq!(registry.link(&"a").as_deref(), Some(&1));
+        drop(old);
+        let newer = newer.await.unwrap();
+        assert_eq!(registry.link(&"a").as_deref(), Some(&2));
+        drop(newer);
+        assert_eq!(registry.link(&"a"), None);
+    }
+}

@@ -1,0 +1,1 @@
+//! Recorded data, published as an appliance.

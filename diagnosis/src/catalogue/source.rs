@@ -1,0 +1,92 @@
+//! Where catalogue files come from: built in, or a directory.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use include_dir::{Dir, include_dir};
+
+use super::CatalogueError;
+
+static BUILTIN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/catalog");
+
+/// The files of one appliance type.
+pub(super) const FILES: [&str; 5] = ["profile.toml", "detectors.toml", "faults.toml", "repairs.toml", "parts.toml"];
+
+/// Largest catalogue file, in bytes: ten times what a large type needs.
+const MAX_FILE_LEN: u64 = 1 << 20;
+
+/// The text of each file of one appliance type.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// What messages call the folder.
+    folder: String,
+    texts: BTreeMap<&'static str, String>,
+}
+
+impl Source {
+    /// What messages call a file.
+    pub fn name(&self, file: &str) -> String {
+        format!("{}/{file}", self.folder)
+    }
+
+    /// The text of a file; empty if it is missing, which has been reported.
+    pub fn text(&self, file: &str) -> &str {
+        self.texts.get(file).map_or("", String::as_str)
+    }
+}
+
+fn error(file: String, reason: impl Into<String>) -> CatalogueError {
+    CatalogueError { file, line: 0, field: "file".to_owned(), reason: reason.into() }
+}
+
+/// The types that are built into this program.
+pub(super) fn builtin(errors: &mut Vec<CatalogueError>) -> BTreeMap<String, Source> {
+    let read = |dir: &Dir<'_>, errors: &mut Vec<CatalogueError>| {
+        let folder = dir.path().display().to_string();
+        let mut texts = BTreeMap::new();
+        for file in FILES {
+            match dir.get_file(dir.path().join(file)).and_then(|f| f.contents_utf8()) {
+                Some(text) => _ = texts.insert(file, text.to_owned()),
+                None => errors.push(error(format!("{folder}/{file}"), "is missing")),
+            }
+        }
+        (folder.clone(), Source { folder, texts })
+    };
+    BUILTIN.dirs().map(|dir| read(dir, errors)).collect()
+}
+
+/// The types in a directory, one folder each.
+pub(super) fn directory(dir: &Path, errors: &mut Vec<CatalogueError>) -> BTreeMap<String, Source> {
+    let mut types = BTreeMap::new();
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(cause) => {
+            errors.push(error(dir.display().to_string(), format!("cannot be read: {cause}")));
+            return types;
+        }
+    };
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()) {
+        let folder = path.display().to_string();
+        let Some(key) = path.file_name().and_then(|name| name.to_str()).filter(|name| !name.starts_with('.')) else {
+            continue;
+        };
+        let mut texts = BTreeMap::new();
+        for file in FILES {
+            match read_file(&path.join(file)) {
+                Ok(text) => _ = texts.insert(file, text),
+                Err(reason) => errors.push(error(format!("{folder}/{file}"), reason)),
+            }
+        }
+        types.insert(key.to_owned(), Source { folder, texts });
+    }
+    types
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    let len = fs::metadata(path).map_err(|cause| format!("cannot be read: {cause}"))?.len();
+    if len > MAX_FILE_LEN {
+        return Err(format!("has {len} bytes, at most {MAX_FILE_LEN} are read"));
+    }
+    fs::read_to_string(path).map_err(|cause| format!("cannot be read: {cause}"))
+}

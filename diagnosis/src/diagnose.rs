@@ -1,0 +1,163 @@
+//! Latched symptoms into a posterior over root causes.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::appliance::ApplianceType;
+use crate::detector::Latch;
+use crate::observe::why;
+use crate::state::DeviceState;
+
+/// A root cause and how likely it is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RankedCause {
+    /// The cause's key.
+    pub cause: String,
+    /// Probability that it is active, given the evidence.
+    pub probability: f64,
+}
+
+/// Whether a symptom is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EvidenceState {
+    /// It is there.
+    Present,
+    /// It was looked for and is not there.
+    Absent,
+    /// Too little was seen to tell.
+    Unknown,
+}
+
+/// What one symptom says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Evidence {
+    /// The detector's key.
+    pub symptom: String,
+    /// Whether it is there.
+    pub state: EvidenceState,
+    /// By how much it moved the natural log of the odds of the first-ranked cause,
+    /// all other evidence being as it is.
+    pub llr: f64,
+    /// For people.
+    pub why: String,
+}
+
+/// What the evidence says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Diagnosis {
+    /// Probability of the top event: the appliance does not do its job.
+    pub fault_probability: f64,
+    /// All causes, most likely first.
+    pub ranked: Vec<RankedCause>,
+    /// All symptoms, those that moved the first-ranked cause most first.
+    pub evidence: Vec<Evidence>,
+    /// The same in a few sentences for people.
+    pub explanation: String,
+}
+
+/// Weighs the latched symptoms of a device.
+pub fn diagnose(ty: &ApplianceType, state: &DeviceState) -> Diagnosis {
+    let latched: Vec<Latch> = if state.fits(ty) {
+        state.detectors.iter().map(|d| d.latch).collect()
+    } else {
+        vec![Latch::Unknown; ty.detectors.len()]
+    };
+    let (causes, fault_probability) = ty.model.marginals(&ty.model.posterior(&latched));
+    let mut order: Vec<usize> = (0..causes.len()).collect();
+    order.sort_by(|a, b| causes[*b].total_cmp(&causes[*a]));
+    let ranked =
+        order.iter().map(|index| RankedCause { cause: ty.causes[*index].key.clone(), probability: causes[*index] });
+    let ranked: Vec<RankedCause> = ranked.collect();
+    let evidence = order.first().map_or_else(Vec::new, |first| evidence(ty, state, &latched, *first, causes[*first]));
+    let explanation = explanation(ty, fault_probability, &ranked, &evidence);
+    Diagnosis { fault_probability, ranked, evidence, explanation }
+}
+
+/// What each symptom says about the cause `first`: its log odds with and without the symptom.
+fn evidence(ty: &ApplianceType, state: &DeviceState, latched: &[Latch], first: usize, with: f64) -> Vec<Evidence> {
+    let mut without = latched.to_vec();
+    let each = latched.iter().enumerate().map(|(index, latch)| {
+        let llr = if *latch == Latch::Unknown {
+            0.0
+        } else {
+            without[index] = Latch::Unknown;
+            let (causes, _) = ty.model.marginals(&ty.model.posterior(&without));
+            without[index] = *latch;
+            log_odds(with) - log_odds(causes[first])
+        };
+        let state_of = match latch {
+            Latch::Present => EvidenceState::Present,
+            Latch::Absent => EvidenceState::Absent,
+            Latch::Unknown => EvidenceState::Unknown,
+        };
+        let why = if state.fits(ty) { why(ty, state, index) } else { String::new() };
+        Evidence { symptom: ty.detectors[index].key.clone(), state: state_of, llr, why }
+    });
+    let mut evidence: Vec<Evidence> = each.collect();
+    evidence.sort_by(|a, b| b.llr.abs().total_cmp(&a.llr.abs()));
+    evidence
+}
+
+/// Keeps log odds finite where rounding makes a probability 0 or 1.
+const LEAST_ODDS: f64 = 1e-12;
+
+fn log_odds(probability: f64) -> f64 {
+    let probability = probability.clamp(LEAST_ODDS, 1.0 - LEAST_ODDS);
+    (probability / (1.0 - probability)).ln()
+}
+
+/// Below this a cause is not worth naming.
+const WORTH_NAMING: f64 = 0.01;
+
+/// An absent symptom that moved the log odds by less is not worth telling.
+const WORTH_TELLING: f64 = 0.1;
+
+fn explanation(ty: &ApplianceType, fault: f64, ranked: &[RankedCause], evidence: &[Evidence]) -> String {
+    let mut text = format!("{}: a fault is present with {}.", ty.name, percent(fault));
+    if evidence.iter().all(|e| e.state != EvidenceState::Present) {
+        text.push_str(" No symptom is present.");
+        return text;
+    }
+    let causes = ranked.iter().filter(|r| r.probability >= WORTH_NAMING).map(|r| {
+        let name = ty.cause(&r.cause).map_or(r.cause.as_str(), |c| c.name.as_str());
+        format!("{name} {}", percent(r.probability))
+    });
+    let causes: Vec<String> = causes.collect();
+    let _ = write!(text, "\nLikely causes: {}.", causes.join(", "));
+    for (title, state) in [("Present", EvidenceState::Present), ("Absent", EvidenceState::Absent)] {
+        let telling =
+            |e: &&Evidence| e.state == state && (state == EvidenceState::Present || e.llr.abs() >= WORTH_TELLING);
+        for item in evidence.iter().filter(telling) {
+            let _ = write!(text, "\n{title}: {}; {}.", item.why, weight(item.llr));
+        }
+    }
+    let unknown: Vec<&str> =
+        evidence.iter().filter(|e| e.state == EvidenceState::Unknown).map(|e| e.symptom.as_str()).collect();
+    if !unknown.is_empty() {
+        let _ = write!(text, "\nNot yet known: {}.", unknown.join(", "));
+    }
+    text
+}
+
+fn weight(llr: f64) -> String {
+    let factor = crate::observe::rounded(llr.abs().exp());
+    match llr {
+        x if x > 0.01 => format!("odds of the first cause × {factor}"),
+        x if x < -0.01 => format!("odds of the first cause ÷ {factor}"),
+        _ => "says nothing about the first cause".to_owned(),
+    }
+}
+
+/// A probability as a person would say it; never "100 %".
+pub(crate) fn percent(probability: f64) -> String {
+    let percent = probability * 100.0;
+    match percent {
+        x if x > 99.9 => "over 99.9 %".to_owned(),
+        x if x >= 99.0 => format!("{x:.1} %"),
+        x if x < 0.1 => "below 0.1 %".to_owned(),
+        x if x < 10.0 => format!("{x:.1} %"),
+        x => format!("{x:.0} %"),
+    }
+}

@@ -1,0 +1,114 @@
+//! One sample into the state; out come the symptoms that changed.
+
+use firmware_proto::{DeviceTime, MessageOrder, Value};
+use serde::Serialize;
+
+use crate::appliance::ApplianceType;
+use crate::detector::{DetectorState, Latch, Measured};
+use crate::state::DeviceState;
+
+/// The readings of one message.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample<'a> {
+    /// When, by the device's clock.
+    pub time: DeviceTime,
+    /// Which message; a sample at or before the last one taken is ignored. None if the device does not number them.
+    pub order: Option<MessageOrder>,
+    /// Datapoint index and value. May be part of the datapoints: the others keep their last value for ten minutes.
+    pub readings: &'a [(usize, Value)],
+}
+
+/// A symptom that changed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Observation {
+    /// Which symptom: the detector's key.
+    pub symptom: String,
+    /// It is there, or it was seen not to be there.
+    pub present: bool,
+    /// Natural log of P(this | some fault) / P(this | no fault).
+    pub llr: f64,
+    /// For people.
+    pub why: String,
+    /// Device time of the sample that decided.
+    pub time: DeviceTime,
+}
+
+/// Takes a sample into the state and returns the symptoms that changed, as a rule none.
+///
+/// A state of another catalogue version is started afresh.
+pub fn observe(ty: &ApplianceType, state: &mut DeviceState, sample: &Sample<'_>) -> Vec<Observation> {
+    if !state.fits(ty) {
+        *state = DeviceState::new(ty);
+    }
+    if state.is_duplicate(sample.order) {
+        return Vec::new();
+    }
+    let healthy_before = state.present().next().is_none();
+    let step = state.advance(sample.time, sample.order);
+    state.take(ty, sample.readings, step.now_ms);
+    state.step_slots(ty, step);
+    let mut changed = Vec::new();
+    state.step_detectors(ty, step, |index| changed.push(index));
+    if healthy_before && state.present().next().is_some() {
+        forget_absence(state);
+        changed.retain(|index| state.detectors[*index].latch == Latch::Present);
+    }
+    changed.into_iter().map(|index| observation(ty, state, index, sample.time)).collect()
+}
+
+/// Trouble begins: that a symptom was looked for and not found *before* says nothing of
+/// this trouble, so absence must be shown anew.
+fn forget_absence(state: &mut DeviceState) {
+    state.detectors.iter_mut().filter(|d| d.latch != Latch::Present).for_each(DetectorState::forget_absence);
+}
+
+fn observation(ty: &ApplianceType, state: &DeviceState, index: usize, time: DeviceTime) -> Observation {
+    let present = state.detectors[index].latch == Latch::Present;
+    Observation {
+        symptom: ty.detectors[index].key.clone(),
+        present,
+        llr: ty.model.log_likelihood_ratio(index, present),
+        why: why(ty, state, index),
+        time,
+    }
+}
+
+/// What is known of one symptom, for people.
+pub(crate) fn why(ty: &ApplianceType, state: &DeviceState, index: usize) -> String {
+    let (detector, seen) = (&ty.detectors[index], &state.detectors[index]);
+    let measured = match seen.measured {
+        Some(Measured::Number(value)) => format!(", measured {}", rounded(f64::from(value))),
+        Some(Measured::Seconds(value)) => format!(", measured {}", duration_text((value * 1_000.0) as i64)),
+        None => String::new(),
+    };
+    let age = state.time().map_or(0, |now| now.ms().saturating_sub(seen.since_ms));
+    match seen.latch {
+        Latch::Present => format!("{} ({}{measured}) for {}", detector.name, detector.rule, duration_text(age)),
+        Latch::Absent => format!("{}: looked for and not seen ({}{measured})", detector.name, detector.rule),
+        Latch::Unknown => format!("{}: too little was seen to tell", detector.name),
+    }
+}
+
+/// Three significant digits, without trailing zeros.
+pub(crate) fn rounded(value: f64) -> String {
+    let decimals = match value.abs() {
+        x if x >= 100.0 => 0,
+        x if x >= 10.0 => 1,
+        x if x >= 1.0 => 2,
+        _ => 3,
+    };
+    let text = format!("{value:.decimals$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+pub(crate) fn duration_text(ms: i64) -> String {
+    let seconds = ms.max(0) / 1_000;
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", rounded(seconds as f64 / 3_600.0)),
+    }
+}

@@ -1,0 +1,67 @@
+//! The fault tree: a top event, gates, and root causes as basic events (IEC 61025).
+
+/// What a gate or a link refers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Node {
+    /// Index into the causes.
+    Cause(usize),
+    /// Index into the gates.
+    Gate(usize),
+}
+
+/// When a gate's event happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Logic {
+    /// Any input (or-gate).
+    Any,
+    /// All inputs (and-gate).
+    All,
+    /// At least so many inputs (k-of-n).
+    AtLeast(usize),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Gate {
+    pub key: String,
+    pub name: String,
+    pub logic: Logic,
+    pub inputs: Vec<Node>,
+}
+
+/// Gates in an order in which each comes after the gates it reads.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Tree {
+    pub gates: Vec<Gate>,
+    /// Index of the top event's gate.
+    pub top: usize,
+}
+
+/// Causes that are active together, as bits.
+pub(crate) type CauseSet = u64;
+
+/// As many as fit the bits of a [`CauseSet`].
+pub(crate) const MAX_CAUSES: usize = 64;
+
+impl Tree {
+    /// Which gates' events happen, if exactly these causes are active.
+    pub fn evaluate(&self, active: CauseSet) -> Vec<bool> {
+        let mut happens: Vec<bool> = Vec::with_capacity(self.gates.len());
+        for gate in &self.gates {
+            let active_inputs = gate.inputs.iter().filter(|input| is_active(**input, active, &happens)).count();
+            happens.push(match gate.logic {
+                Logic::Any => active_inputs > 0,
+                Logic::All => active_inputs == gate.inputs.len(),
+                Logic::AtLeast(least) => active_inputs >= least,
+            });
+        }
+        happens
+    }
+}
+
+/// Whether a node's event happens, given the active causes and the gates' events.
+pub(crate) fn is_active(node: Node, active: CauseSet, gates: &[bool]) -> bool {
+    match node {
+        Node::Cause(index) => active >> index & 1 == 1,
+        Node::Gate(index) => gates.get(index).copied().unwrap_or(false),
+    }
+}

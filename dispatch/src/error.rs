@@ -1,0 +1,119 @@
+//! What can be wrong with the input, and where.
+
+use thiserror::Error;
+
+/// Input that was refused: the field, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[error("{field}: {problem}")]
+pub struct InputError {
+    /// Path of the field, such as `technicians[3].place.lat`.
+    pub field: String,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// What is wrong with a field.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum Problem {
+    /// A text or list that must hold something.
+    #[error("is empty; give at least one")]
+    Empty,
+    /// NaN or infinite.
+    #[error("is {0}; give a finite number")]
+    NotFinite(f64),
+    /// Outside its range.
+    #[error("is {value}; give {min} to {max}")]
+    OutOfRange {
+        /// The value given.
+        value: f64,
+        /// Least value allowed.
+        min: f64,
+        /// Greatest value allowed.
+        max: f64,
+    },
+    /// Given twice.
+    #[error("{0:?} is given twice; give each once")]
+    Duplicate(String),
+    /// Refers to something that is not there.
+    #[error("{value:?} is no known {kind}")]
+    Unknown {
+        /// What was looked for.
+        value: String,
+        /// What kind of thing it should be.
+        kind: &'static str,
+    },
+    /// A window that ends before it begins, or has no length where it needs one.
+    #[error("ends ({end_ms}) too early for its start ({start_ms})")]
+    Reversed {
+        /// Start, in epoch milliseconds.
+        start_ms: i64,
+        /// End, in epoch milliseconds.
+        end_ms: i64,
+    },
+    /// Not sorted, or overlapping with the one before.
+    #[error("begins before the one before it ends; sort them and let none overlap")]
+    Overlap,
+    /// A control character in an id.
+    #[error("{0:?} has a control character; use printable text")]
+    ControlCharacter(String),
+    /// A location that is, over its parents, its own ancestor.
+    #[error("is a cycle: {}; the parents must end at a root", .0.join(" -> "))]
+    Cycle(Vec<String>),
+    /// A location whose parent stands no higher than itself.
+    #[error("a {child} cannot be supplied from {parent:?}, which is a {parent_kind}; give a larger store")]
+    Level {
+        /// Kind of the location.
+        child: &'static str,
+        /// Its parent.
+        parent: String,
+        /// Kind of its parent.
+        parent_kind: &'static str,
+    },
+}
+
+impl InputError {
+    pub(crate) fn new(field: &str, problem: Problem) -> Self {
+        Self { field: field.to_owned(), problem }
+    }
+
+    pub(crate) fn empty(field: &str) -> Self {
+        Self::new(field, Problem::Empty)
+    }
+
+    pub(crate) fn out_of_range(field: &str, value: f64, min: f64, max: f64) -> Self {
+        Self::new(field, Problem::OutOfRange { value, min, max })
+    }
+
+    pub(crate) fn duplicate(field: &str, value: &str) -> Self {
+        Self::new(field, Problem::Duplicate(value.to_owned()))
+    }
+
+    pub(crate) fn unknown(field: &str, value: &str, kind: &'static str) -> Self {
+        Self::new(field, Problem::Unknown { value: value.to_owned(), kind })
+    }
+
+    pub(crate) fn control_character(field: &str, value: &str) -> Self {
+        Self::new(field, Problem::ControlCharacter(value.to_owned()))
+    }
+
+    /// The same error, seen from the record that holds the field.
+    pub(crate) fn within(self, record: &str) -> Self {
+        Self { field: format!("{record}.{}", self.field), ..self }
+    }
+
+    /// The same error, seen from the list that holds the record.
+    pub(crate) fn at(self, list: &str, index: usize) -> Self {
+        self.within(&format!("{list}[{index}]"))
+    }
+}
+
+/// A finite number in `min..=max`.
+pub(crate) fn check_number(value: f64, min: f64, max: f64, field: &str) -> Result<(), InputError> {
+    if !value.is_finite() {
+        return Err(InputError::new(field, Problem::NotFinite(value)));
+    }
+    if value < min || value > max {
+        return Err(InputError::out_of_range(field, value, min, max));
+    }
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! Commands that wait for their device.
+//!
+//! A shard sends a command right after its commit. What did not reach the device then
+//! is sent when the device is back, with the same command id and fence; the device
+//! performs it once or replays its stored result.
+
+use std::sync::Arc;
+
+use broker::SessionEvent;
+use firmware_proto::DeviceAddress;
+use tokio::sync::mpsc;
+
+use crate::shard::House;
+use crate::store::StoreError;
+
+/// Follows devices coming and going until the front is gone.
+///
+/// # Errors
+/// When state cannot be read.
+pub async fn run(house: Arc<House>, mut sessions: mpsc::Receiver<SessionEvent>) -> Result<(), StoreError> {
+    while let Some(event) = sessions.recv().await {
+        match event {
+            SessionEvent::Online(address) => {
+                tracing::debug!(device = %address, "online");
+                resend(&house, &address).await?;
+            }
+            SessionEvent::Offline(address) => tracing::debug!(device = %address, "offline"),
+        }
+    }
+    Ok(())
+}
+
+async fn resend(house: &House, address: &DeviceAddress) -> Result<(), StoreError> {
+    let waiting: Vec<(String, Vec<u8>)> =
+        sqlx::query_as("SELECT topic, payload FROM outbox WHERE device = $1 ORDER BY created_ms")
+            .bind(address.device.as_str())
+            .fetch_all(house.store.read())
+            .await?;
+    for (topic, payload) in waiting {
+        if let Err(error) = house.downlinks.send(&address.device, topic, payload.into()) {
+            tracing::debug!(device = %address, %error, "a command waits on");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,3 @@
+//! Parts: an append-only ledger over a tree of locations.
+
+pub mod ledger;

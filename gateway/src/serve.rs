@@ -1,0 +1,121 @@
+//! `gateway serve`: from a configuration file to a running gateway and down again.
+
+use std::io::IsTerminal as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::app::App;
+use crate::auth::Role;
+use crate::config::{Config, Listen, Log, LogFormat};
+
+/// Settings that the command line may change.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Overrides {
+    /// Directory for journal, state and history.
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Where appliances connect; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS")]
+    pub mqtt: Option<SocketAddr>,
+    /// REST, status page, metrics.
+    #[arg(long, value_name = "ADDRESS")]
+    pub http: Option<SocketAddr>,
+    /// gRPC.
+    #[arg(long, value_name = "ADDRESS")]
+    pub grpc: Option<SocketAddr>,
+}
+
+impl Overrides {
+    fn apply(&self, config: &mut Config) {
+        let set = |listen: &mut Listen, given: Option<SocketAddr>| listen.listen = given.unwrap_or(listen.listen);
+        set(&mut config.mqtt, self.mqtt);
+        set(&mut config.http, self.http);
+        set(&mut config.grpc, self.grpc);
+        if let Some(state) = &self.state {
+            config.state.clone_from(state);
+        }
+    }
+}
+
+/// Runs until Ctrl-C, SIGTERM, or something breaks.
+///
+/// # Errors
+/// What is wrong with the configuration, what could not be opened, or what broke.
+pub async fn run(file: Option<&Path>, overrides: &Overrides) -> anyhow::Result<()> {
+    let mut config = file.map_or_else(|| Ok(Config::default()), Config::load)?;
+    overrides.apply(&mut config);
+    config.check("command line")?;
+    log(&config.log)?;
+    let state = config.state.clone();
+    let mut app = App::start(config).await?;
+    admin_token(&app, &state).await?;
+    println!("listening: mqtt={} http={} grpc={}", app.mqtt, app.http, app.grpc);
+    let broken = tokio::select! {
+        () = stop_signal()? => None,
+        error = app.failed() => Some(error),
+    };
+    tracing::info!("stopping");
+    let stopped = app.stop().await;
+    match broken {
+        Some(error) => Err(error),
+        None => stopped,
+    }
+}
+
+/// Resolves at Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// When signals cannot be watched.
+pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Sets up logging to standard error.
+///
+/// # Errors
+/// When it was set up before.
+pub fn log(config: &Log) -> anyhow::Result<()> {
+    let filter = config.filter.parse::<EnvFilter>().context("log.filter")?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let done = match config.format {
+        LogFormat::Human => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    done.map_err(|error| anyhow::anyhow!("logging: {error}"))
+}
+
+/// On the first start, an admin token in a file that only its owner reads.
+async fn admin_token(app: &App, state: &Path) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let known: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM token WHERE role = 'admin'")
+        .fetch_one(app.house().store.read())
+        .await?;
+    if known > 0 {
+        return Ok(());
+    }
+    let token = app.control.new_token("admin", Role::Admin).await?;
+    let file = state.join("admin.token");
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&file)
+        .and_then(|mut out| out.write_all(token.as_bytes()))
+        .with_context(|| format!("the admin token cannot be written to {}", file.display()))?;
+    println!("admin token: {}", file.display());
+    Ok(())
+}
