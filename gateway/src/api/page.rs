@@ -1,12 +1,28 @@
-//! The status page: one static file that polls the API.
+//! The status page: one file without anything from elsewhere, which polls the API.
 
-/// What the page may do: run its own script and style, and talk to its own origin.
+use std::sync::LazyLock;
+
+/// The page and what it may do: run its own script and style, and talk to its own origin.
 pub(super) struct Page {
     pub(super) html: String,
     pub(super) policy: String,
 }
 
-const HTML: &str = include_str!("page/status.html");
+/// In the order in which one part uses another.
+const SCRIPT: &str = concat!(
+    "(() => {\n'use strict';\n",
+    include_str!("page/words.js"),
+    include_str!("page/dom.js"),
+    include_str!("page/lists.js"),
+    include_str!("page/chart.js"),
+    include_str!("page/panel.js"),
+    include_str!("page/main.js"),
+    "})();"
+);
+
+static HTML: LazyLock<String> = LazyLock::new(|| {
+    include_str!("page/status.html").replace("{{style}}", include_str!("page/status.css")).replace("{{script}}", SCRIPT)
+});
 
 /// Marks the page's own script and style; nothing else on it may run.
 const NONCE: &str = "{{nonce}}";
