@@ -55,6 +55,7 @@ struct Repair {
     steps: String,
     updated_ms: i64,
     cause: String,
+    reason: String,
 }
 
 struct Order {
@@ -130,7 +131,10 @@ impl Verdict {
 fn stand(truth: &DeviceTruth, findings: &[Finding], repairs: &[Repair], orders: &[Order]) -> String {
     let fault = truth.truth.fault.as_ref().map_or("", |fault| fault.key.as_str());
     let findings: Vec<&str> = findings.iter().map(|finding| finding.cause.as_str()).collect();
-    let repairs: Vec<String> = repairs.iter().map(|repair| format!("{} {}", repair.cause, repair.state)).collect();
+    let repairs: Vec<String> = repairs
+        .iter()
+        .map(|repair| format!("{} {} ({}: {})", repair.cause, repair.state, repair.steps, repair.reason))
+        .collect();
     let orders: Vec<&str> = orders.iter().map(|order| order.state.as_str()).collect();
     format!("{}: {fault}; findings {findings:?}, repairs {repairs:?}, work orders {orders:?}", truth.device)
 }
@@ -144,16 +148,15 @@ async fn findings(store: &Store) -> Result<BTreeMap<String, Vec<Finding>>, Store
 }
 
 async fn repairs(store: &Store) -> Result<BTreeMap<String, Vec<Repair>>, StoreError> {
-    let rows: Vec<(String, String, i64, String, String)> = sqlx::query_as(
-        "SELECT device, repair.state, updated_ms, cause, (SELECT COALESCE(GROUP_CONCAT(timeline.state, ' '), '') \
+    let rows: Vec<(String, String, i64, String, String, String)> = sqlx::query_as(
+        "SELECT device, repair.state, updated_ms, cause, reason, (SELECT COALESCE(GROUP_CONCAT(timeline.state, ' '), '') \
          FROM timeline WHERE subject = repair.id) FROM repair ORDER BY created_ms",
     )
     .fetch_all(store.read())
     .await?;
-    Ok(by_device(
-        rows.into_iter()
-            .map(|(device, state, updated_ms, cause, steps)| (device, Repair { state, steps, updated_ms, cause })),
-    ))
+    Ok(by_device(rows.into_iter().map(|(device, state, updated_ms, cause, reason, steps)| {
+        (device, Repair { state, steps, updated_ms, cause, reason })
+    })))
 }
 
 async fn orders(store: &Store) -> Result<BTreeMap<String, Vec<Order>>, StoreError> {
