@@ -1,5 +1,7 @@
 //! Each cause of the manual, shown as the manual says it shows: it must come first, and the advice be right.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
