@@ -111,6 +111,19 @@ impl DeviceState {
         }
     }
 
+    /// Bytes in memory, texts left aside.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        use std::mem::size_of_val;
+        let windows = self.slots.iter().map(|slot| match slot {
+            SlotState::Window(window) => size_of_val(&**window),
+            _ => 0,
+        });
+        let drifts = self.detectors.iter().filter_map(|d| d.drift.as_deref()).map(size_of_val);
+        let flat = size_of_val(self) + size_of_val(&*self.latest) + size_of_val(&*self.slots);
+        flat + size_of_val(&*self.detectors) + windows.sum::<usize>() + drifts.sum::<usize>()
+    }
+
     /// When the oldest symptom that is present now began.
     pub(crate) fn trouble_since(&self) -> Option<DeviceTime> {
         self.present().map(|detector| detector.since_ms).min().map(DeviceTime)

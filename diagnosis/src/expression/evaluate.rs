@@ -49,9 +49,9 @@ pub(crate) fn number(of: &Num, values: &impl Values) -> Option<f64> {
 fn measured(index: usize, measure: Measure, values: &impl Values) -> Option<f64> {
     let (slot, state) = values.slot(index)?;
     match (slot, state) {
-        (Slot::Held(of), SlotState::Held { since_ms }) => {
-            flag(of, values)?;
-            Some(since_ms.map_or(0.0, |since| values.now_ms().saturating_sub(since) as f64 / 1_000.0))
+        (Slot::Held(_), SlotState::Held { since_ms, known }) => {
+            let held_ms = since_ms.map_or(0, |since| values.now_ms().saturating_sub(since));
+            known.then_some(held_ms as f64 / 1_000.0)
         }
         (Slot::Window { window_ms, .. }, SlotState::Window(window)) => match measure {
             Measure::Lowest => window.lowest(*window_ms),
@@ -70,16 +70,8 @@ pub(crate) fn flag(of: &Flag, values: &impl Values) -> Option<bool> {
         Flag::Constant(truth) => Some(*truth),
         Flag::Datapoint(index) => values.datapoint(*index)?.as_bool(),
         Flag::Not(of) => flag(of, values).map(|truth| !truth),
-        Flag::And(left, right) => match (flag(left, values), flag(right, values)) {
-            (Some(false), _) | (_, Some(false)) => Some(false),
-            (Some(true), Some(true)) => Some(true),
-            _ => None,
-        },
-        Flag::Or(left, right) => match (flag(left, values), flag(right, values)) {
-            (Some(true), _) | (_, Some(true)) => Some(true),
-            (Some(false), Some(false)) => Some(false),
-            _ => None,
-        },
+        Flag::And(left, right) => decided_by(false, left, right, values),
+        Flag::Or(left, right) => decided_by(true, left, right, values),
         Flag::Compare(comparison, left, right) => {
             Some(compare(*comparison, number(left, values)?, number(right, values)?))
         }
@@ -91,6 +83,16 @@ pub(crate) fn flag(of: &Flag, values: &impl Values) -> Option<bool> {
         }
         Flag::Same { left, right, equal } => Some((flag(left, values)? == flag(right, values)?) == *equal),
     }
+}
+
+/// `and` is decided by one false side, `or` by one true side, even if the other is missing.
+fn decided_by(truth: bool, left: &Flag, right: &Flag, values: &impl Values) -> Option<bool> {
+    let left = flag(left, values);
+    if left == Some(truth) {
+        return left;
+    }
+    let right = flag(right, values);
+    if right == Some(truth) { right } else { left.and(right) }
 }
 
 /// How far from equal two numbers may be and still count as equal: sensors quantise, floats round.

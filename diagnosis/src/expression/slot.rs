@@ -21,10 +21,19 @@ pub(crate) enum Slot {
 /// What one slot remembers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum SlotState {
-    Held { since_ms: Option<i64> },
+    Held {
+        since_ms: Option<i64>,
+        /// The condition was true or false, not missing.
+        known: bool,
+    },
     Window(Box<Window>),
-    Time { held_ms: i64 },
-    Rise { base: Option<f64>, last: Option<f64> },
+    Time {
+        held_ms: i64,
+    },
+    Rise {
+        base: Option<f64>,
+        last: Option<f64>,
+    },
 }
 
 /// In how many steps a window moves along: it covers between five sixths and all of its length.
@@ -65,7 +74,7 @@ pub(crate) struct Step {
 impl Slot {
     pub fn start(&self) -> SlotState {
         match self {
-            Self::Held(_) => SlotState::Held { since_ms: None },
+            Self::Held(_) => SlotState::Held { since_ms: None, known: false },
             Self::Window { .. } => SlotState::Window(Box::default()),
             Self::Time { .. } => SlotState::Time { held_ms: 0 },
             Self::Rise { .. } => SlotState::Rise { base: None, last: None },
@@ -74,8 +83,10 @@ impl Slot {
 
     pub fn step(&self, state: &mut SlotState, values: &impl Values, step: Step) {
         match (self, state) {
-            (Self::Held(of), SlotState::Held { since_ms }) => {
-                *since_ms = match flag(of, values) {
+            (Self::Held(of), SlotState::Held { since_ms, known }) => {
+                let truth = flag(of, values);
+                *known = truth.is_some();
+                *since_ms = match truth {
                     Some(true) if step.broken => Some(step.now_ms),
                     Some(true) => since_ms.or(Some(step.now_ms)),
                     _ => None,

@@ -152,3 +152,13 @@ proptest! {
         prop_assert_eq!(once.state, twice.state);
     }
 }
+
+/// Bytes of a state in memory, from the sizes of its parts.
+#[test]
+fn a_state_stays_small() {
+    for ty in crate::Catalogue::builtin().unwrap().iter() {
+        let bytes = DeviceState::new(ty).bytes();
+        assert!(bytes <= 4_096, "{}: {bytes} bytes", ty.key);
+        println!("{}: {bytes} bytes", ty.key);
+    }
+}
