@@ -28,10 +28,10 @@ fn each_visit_of_the_manual_takes_its_parts() {
     };
     assert_eq!(needed("split-ac", "refrigerant_leak"), ["refrigerant_r32", "valve_core"]);
     assert_eq!(needed("split-ac", "outdoor_fan_motor_worn"), ["outdoor_fan_motor"]);
-    assert_eq!(needed("split-ac", "compressor_valve_worn"), ["compressor"]);
+    assert_eq!(needed("split-ac", "compressor_valve_worn"), ["ac_compressor"]);
     assert_eq!(needed("refrigerator", "door_seal_worn"), ["door_gasket"]);
     assert_eq!(needed("refrigerator", "defrost_heater_open"), ["defrost_heater"]);
-    assert_eq!(needed("refrigerator", "compressor_valve_worn"), ["compressor"]);
+    assert_eq!(needed("refrigerator", "compressor_valve_worn"), ["rf_compressor"]);
     assert_eq!(needed("gas-water-heater", "igniter_dead"), ["igniter"]);
     assert_eq!(needed("gas-water-heater", "flame_rod_fouled"), ["flame_rod"]);
     assert_eq!(needed("gas-water-heater", "fan_motor_worn"), ["fan_motor"]);
