@@ -173,7 +173,8 @@ fn take_readings(
         Err(refusal) => return Taking { refusals: vec![refusal], ..Taking::default() },
     };
     let (accepted, refusals) = check::readings(&room.ty, &room.memory.aliases, stamp.seq, readings);
-    let row = (!accepted.is_empty()).then(|| history_row(room, record, stamp, time, &accepted));
+    // A message without readings is a row too: that nothing was measured is part of the story.
+    let row = (!accepted.is_empty() || refusals.is_empty()).then(|| history_row(room, record, stamp, time, &accepted));
     let live = undecided && !stamp.is_historical && !accepted.is_empty();
     let changes = if live { driver::look(room, stamp, time, &accepted, m) } else { Vec::new() };
     Taking { changes, refusals, row, accepted: false }
