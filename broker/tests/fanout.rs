@@ -1,4 +1,5 @@
 //! The service side by itself.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! The journal, through its public face.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
@@ -148,7 +149,9 @@ async fn a_changed_byte_in_the_middle_is_an_error_that_names_the_place() {
         changed[at as usize] ^= 0x10;
         fs::write(&path, &changed).unwrap();
         match Journal::open(JournalConfig::new(dir.path())) {
-            Err(JournalError::Corrupt { segment, offset, .. }) => assert_eq!((segment, offset), (path.clone(), starts[1])),
+            Err(JournalError::Corrupt { segment, offset, .. }) => {
+                assert_eq!((segment, offset), (path.clone(), starts[1]))
+            }
             other => panic!("byte {at}: {other:?}"),
         }
     }
@@ -264,8 +267,11 @@ async fn readers_follow_while_many_append() {
             assert_eq!(record.position, Position(index as u64));
         }
         for writer in 0..WRITERS {
-            let of_writer: Vec<_> =
-                seen.iter().filter(|record| record.address == support::address(&format!("d{writer}"))).cloned().collect();
+            let of_writer: Vec<_> = seen
+                .iter()
+                .filter(|record| record.address == support::address(&format!("d{writer}")))
+                .cloned()
+                .collect();
             assert_eq!(texts(&of_writer), (0..EACH).map(|number| number.to_string()).collect::<Vec<_>>());
         }
     }

@@ -90,7 +90,7 @@ pub enum FanoutError {
     Thread(#[from] io::Error),
     /// The router is gone, or did not take a request.
     #[error("the router does not answer: {0}")]
-    Router(#[from] LinkError),
+    Router(String),
     /// Stopped.
     #[error("the service side has been stopped")]
     Stopped,
@@ -100,6 +100,12 @@ pub enum FanoutError {
     /// Not a filter that the router may be given.
     #[error("{0:?} is no topic filter: use printable ASCII, '+' and '#' only as whole levels, '#' last, no '$'")]
     Filter(String),
+}
+
+impl From<LinkError> for FanoutError {
+    fn from(error: LinkError) -> Self {
+        Self::Router(error.to_string())
+    }
 }
 
 impl Fanout {

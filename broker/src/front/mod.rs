@@ -124,7 +124,7 @@ impl Front {
         let listener = TcpListener::bind(address).await.map_err(bind)?;
         let local_addr = listener.local_addr().map_err(bind)?;
         let gate = Arc::new(Gate {
-            limits: config.limits,
+            limits: config.limits.sane(),
             policy,
             journal,
             clock,

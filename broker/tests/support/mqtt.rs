@@ -169,7 +169,9 @@ impl Client {
     pub async fn subscribe(&mut self, filter: &str) -> bool {
         self.client.subscribe(filter, QoS::AtLeastOnce).await.unwrap();
         match self.packet().await {
-            rumqttc::Packet::SubAck(ack) => ack.return_codes.iter().all(|code| *code != rumqttc::SubscribeReasonCode::Failure),
+            rumqttc::Packet::SubAck(ack) => {
+                ack.return_codes.iter().all(|code| *code != rumqttc::SubscribeReasonCode::Failure)
+            }
             other => panic!("{other:?}"),
         }
     }
