@@ -184,7 +184,7 @@ fn sync_latency(dir: &Path) -> Result<String, Failure> {
 fn cpu_per_million(messages: usize) -> String {
     // utime and stime, in ticks of 10 ms (proc(5)).
     let Ok(stat) = std::fs::read_to_string("/proc/self/stat") else { return "unknown".to_owned() };
-    let fields: Vec<u64> =
+    let fields: Vec<i64> =
         stat.rsplit(')').next().unwrap_or("").split(' ').filter_map(|field| field.parse().ok()).collect();
     match (fields.get(10), fields.get(11)) {
         (Some(user), Some(system)) => format!("{:.1}", (user + system) as f64 / 100.0 / (messages as f64 / 1e6)),
