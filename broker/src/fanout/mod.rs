@@ -1,9 +1,9 @@
 //! Copies of accepted messages, findings and results for service subscribers, through rumqttd in process.
 //!
 //! Nothing here is promised to anybody: a subscriber that lags loses messages, and no device, journal or command
-//! waits for this side. rumqttd opens no port; only what [`filter`](crate::filter) lets through reaches its router,
+//! waits for this side. rumqttd opens no port; only what `filter` lets through reaches its router,
 //! which otherwise panics on some inputs and keeps some things for ever. What it would keep per topic and filter is
-//! bounded by [routes](route): the router sees topics cut to five levels, the exact match happens here.
+//! bounded by routes: the router sees topics cut to five levels, the exact match happens here.
 
 use std::collections::HashSet;
 use std::io;
