@@ -1,4 +1,5 @@
 //! The service side by itself.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
@@ -97,6 +98,56 @@ async fn a_lagging_subscriber_holds_nobody_up() {
     timeout(SOON, async {
         loop {
             fanout.publish("c", Bytes::from("x"));
+            if timeout(std::time::Duration::from_millis(20), after.recv()).await.is_ok() {
+                break;
+            }
+        }
+    })
+    .await
+    .unwrap();
+}
+
+/// A link that says "ready" after it has detached would end the router's thread.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn coming_and_going_under_load_leaves_the_router_alive() {
+    let fanout = Fanout::start().unwrap();
+    let publisher = {
+        let fanout = fanout.clone();
+        let payload = Bytes::from(vec![b'x'; 100]);
+        tokio::spawn(async move {
+            for number in 0_u64.. {
+                fanout.publish(&format!("a/{}", number % 10), payload.clone());
+                if number % 500 == 0 {
+                    tokio::task::yield_now().await;
+                }
+            }
+        })
+    };
+    let churn: Vec<_> = (0..4_usize)
+        .map(|task| {
+            let fanout = fanout.clone();
+            tokio::spawn(async move {
+                for round in 0..24_usize {
+                    let asked = filters(if round % 2 == 0 { &["a/+", "b/#"] } else { &["#"] });
+                    let fanout = fanout.clone();
+                    let subscribed = tokio::task::spawn_blocking(move || fanout.subscribe("churn", &asked)).await;
+                    let mut subscription = subscribed.unwrap().unwrap();
+                    // Up to several times what the router hands over at once.
+                    for _ in 0..(round * 37 + task * 101) % 900 {
+                        next(&mut subscription).await;
+                    }
+                }
+            })
+        })
+        .collect();
+    for task in churn {
+        timeout(SOON, task).await.unwrap().unwrap();
+    }
+    publisher.abort();
+    let mut after = fanout.subscribe("after", &filters(&["z"])).unwrap();
+    timeout(SOON, async {
+        loop {
+            fanout.publish("z", Bytes::from("x"));
             if timeout(std::time::Duration::from_millis(20), after.recv()).await.is_ok() {
                 break;
             }

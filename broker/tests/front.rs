@@ -1,4 +1,5 @@
 //! The front, with real clients over TCP.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
@@ -108,11 +109,8 @@ async fn when_the_disk_fails_nothing_is_acknowledged() {
     let mut device = run.device("ac-1").await;
     run.disk.fail_syncs();
     device.publish("ac-1", QoS::AtLeastOnce, "lost").await;
-    loop {
-        match device.next().await {
-            Ok(event) => assert!(!matches!(event, rumqttc::Event::Incoming(_)), "{event:?}"),
-            Err(_) => break,
-        }
+    while let Ok(event) = device.next().await {
+        assert!(!matches!(event, rumqttc::Event::Incoming(_)), "{event:?}");
     }
 }
 
@@ -222,6 +220,28 @@ async fn a_silent_client_is_dropped_and_a_pinging_one_is_kept() {
     let silent_since = std::time::Instant::now();
     quiet.is_closed().await;
     assert!(silent_since.elapsed() > Duration::from_millis(900), "{:?}", silent_since.elapsed());
+}
+
+#[tokio::test]
+async fn silence_while_the_disk_holds_a_device_up_is_not_held_against_it() {
+    let run = Running::with(|limits| {
+        limits.inflight_per_device = 1;
+        limits.idle = Duration::from_millis(400);
+    })
+    .await;
+    let mut device = Raw::device(run.addr(), "ac-1", None).await;
+    run.disk.hold();
+    for packet_id in 1..=2 {
+        device.publish("ag/v1/home/ac-1/tlm", QoS::AtLeastOnce, packet_id, "x").await;
+    }
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    run.disk.release();
+    for _ in 1..=2 {
+        assert!(matches!(device.packet().await, Some(Packet::PubAck(_))));
+    }
+    device.publish("ag/v1/home/ac-1/tlm", QoS::AtLeastOnce, 3, "x").await;
+    assert!(matches!(device.packet().await, Some(Packet::PubAck(_))));
+    device.is_closed().await;
 }
 
 #[tokio::test]

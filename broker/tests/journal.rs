@@ -1,4 +1,5 @@
 //! The journal, through its public face.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

@@ -6,11 +6,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rumqttd::local::{LinkError, LinkTx};
+use rumqttd::local::LinkTx;
 use rumqttd::protocol::{Packet, Publish};
 use tracing::error;
 
-use super::route;
+use super::{FanoutError, route};
 
 /// Messages handed over at a time. 256: the router's thread is woken once for all of them.
 const BATCH: usize = 256;
@@ -59,7 +59,9 @@ impl Feeder {
                 Ok(Job::Publish { route, wrapped }) => self.hand_over(route, wrapped),
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 // Has no topic before its payload, so no subscriber gets it.
-                Err(RecvTimeoutError::Timeout) => self.link.publish("heartbeat", Bytes::new()).map(drop),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.link.publish("heartbeat", Bytes::new()).map(drop).map_err(FanoutError::from)
+                }
             };
             if let Err(reason) = handed_over {
                 error!(error = %reason, "the fan-out router is gone; service subscribers get nothing more");
@@ -69,7 +71,7 @@ impl Feeder {
     }
 
     /// Hands over one message and what has gathered behind it.
-    fn hand_over(&mut self, mut route: Bytes, mut wrapped: Bytes) -> Result<(), LinkError> {
+    fn hand_over(&mut self, mut route: Bytes, mut wrapped: Bytes) -> Result<(), FanoutError> {
         for _ in 1..BATCH {
             let (next_route, next) = match self.queue.try_recv() {
                 Ok(Job::Publish { route, wrapped }) => (route, wrapped),

@@ -1,9 +1,9 @@
 //! Copies of accepted messages, findings and results for service subscribers, through rumqttd in process.
 //!
 //! Nothing here is promised to anybody: a subscriber that lags loses messages, and no device, journal or command
-//! waits for this side. rumqttd opens no port; only what [`filter`](crate::filter) lets through reaches its router,
+//! waits for this side. rumqttd opens no port; only what `filter` lets through reaches its router,
 //! which otherwise panics on some inputs and keeps some things for ever. What it would keep per topic and filter is
-//! bounded by [routes](route): the router sees topics cut to five levels, the exact match happens here.
+//! bounded by routes: the router sees topics cut to five levels, the exact match happens here.
 
 use std::collections::HashSet;
 use std::io;
@@ -90,7 +90,7 @@ pub enum FanoutError {
     Thread(#[from] io::Error),
     /// The router is gone, or did not take a request.
     #[error("the router does not answer: {0}")]
-    Router(#[from] LinkError),
+    Router(String),
     /// Stopped.
     #[error("the service side has been stopped")]
     Stopped,
@@ -100,6 +100,12 @@ pub enum FanoutError {
     /// Not a filter that the router may be given.
     #[error("{0:?} is no topic filter: use printable ASCII, '+' and '#' only as whole levels, '#' last, no '$'")]
     Filter(String),
+}
+
+impl From<LinkError> for FanoutError {
+    fn from(error: LinkError) -> Self {
+        Self::Router(error.to_string())
+    }
 }
 
 impl Fanout {

@@ -126,7 +126,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> DeviceSession<S> {
     /// Handles what has come in, as far as there is room.
     async fn take_packets(&mut self) -> Result<(), End> {
         if let Some(held) = self.held.take() {
-            self.socket.heard();
             self.offer(held)?;
         }
         let mut heard = false;
@@ -143,7 +142,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> DeviceSession<S> {
                 Incoming::Unexpected(what) => return Err(End::refused(Reason::Malformed, what)),
             }
         }
-        if heard || !self.has_room() {
+        if heard {
             self.socket.heard();
         }
         Ok(())
@@ -226,9 +225,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> DeviceSession<S> {
             granted.push(refused.is_none().then_some(qos));
         }
         wire::write_suback(&mut self.socket.output, subscribe.pkid, &granted);
-        if self.link.receives_commands(&self.address) && self.link.set_online(true) {
-            // If nobody listens, nobody cares.
-            let _ = self.gate.sessions.send(SessionEvent::Online(self.address.clone())).await;
+        if self.link.receives_commands(&self.address) && !self.link.is_online() {
+            // A place first, so that nobody sees the device online without the event, or the other way round. If
+            // nobody listens, nobody cares.
+            let place = self.gate.sessions.reserve().await;
+            self.link.set_online(true);
+            if let Ok(place) = place {
+                place.send(SessionEvent::Online(self.address.clone()));
+            }
         }
     }
 
@@ -264,7 +268,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> DeviceSession<S> {
     async fn wait(&mut self) -> Result<(), End> {
         let has_room = self.has_room();
         let takes_commands = self.commands_inflight.len() < self.gate.limits.commands_inflight;
-        tokio::select! {
+        let outcome = tokio::select! {
             changed = self.progress.changed(), if !self.unacknowledged.is_empty() => {
                 changed.map_err(|_| End::JournalStopped)
             }
@@ -275,7 +279,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> DeviceSession<S> {
                 Ok(())
             }
             () = shut_down(&mut self.shutdown) => Err(self.finish().await),
+        };
+        if !has_room {
+            // The silence was ours.
+            self.socket.heard();
         }
+        outcome
     }
 
     /// Acknowledges what was taken, and nothing more.

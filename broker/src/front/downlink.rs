@@ -145,7 +145,8 @@ impl DeviceLink {
         changed
     }
 
-    fn is_online(&self) -> bool {
+    /// Whether commands can be sent.
+    pub fn is_online(&self) -> bool {
         self.online.load(Ordering::Acquire)
     }
 }

@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
+/// Half of the packet ids there are, so that a free one is always found.
+const MAX_COMMANDS_INFLIGHT: usize = 32_767;
+
 /// The limits. All are per connection unless the name says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -30,6 +35,26 @@ pub struct Limits {
     pub filters_per_client: usize,
     /// For messages in flight to be acknowledged when the front shuts down. 5 s: thousands of group commits.
     pub shutdown: Duration,
+}
+
+/// No clock of ours counts further; longer waits are cut to this.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+
+impl Limits {
+    /// Without what could never work: a limit of nothing, or a wait that no clock can count.
+    pub(super) fn sane(self) -> Self {
+        Self {
+            connections: self.connections.clamp(1, Semaphore::MAX_PERMITS),
+            inflight_per_device: self.inflight_per_device.max(1),
+            commands_inflight: self.commands_inflight.clamp(1, MAX_COMMANDS_INFLIGHT),
+            commands_queued: self.commands_queued.clamp(1, Semaphore::MAX_PERMITS),
+            handshake: self.handshake.min(LONGEST),
+            write: self.write.min(LONGEST),
+            idle: self.idle.min(LONGEST),
+            shutdown: self.shutdown.min(LONGEST),
+            ..self
+        }
+    }
 }
 
 impl Default for Limits {

@@ -1,7 +1,7 @@
 //! The MQTT 3.1.1 listener.
 //!
-//! Each connection is one task: it [admits](admission) the client under a deadline, then serves a [device] or a
-//! [service](service::ServiceSession) until the connection ends.
+//! Each connection is one task: it admits (`admission`) the client under a deadline, then serves a `device` or a
+//! `service` until the connection ends.
 //!
 //! A device publishes to its own topics with QoS 0 or 1 and subscribes to its own commands and errors; its PUBACK
 //! goes out when the message is in the journal, in order. What is not offered, and refused: QoS 2, retained messages,
@@ -124,7 +124,7 @@ impl Front {
         let listener = TcpListener::bind(address).await.map_err(bind)?;
         let local_addr = listener.local_addr().map_err(bind)?;
         let gate = Arc::new(Gate {
-            limits: config.limits,
+            limits: config.limits.sane(),
             policy,
             journal,
             clock,

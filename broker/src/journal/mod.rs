@@ -21,8 +21,6 @@ mod reader;
 mod record;
 mod segments;
 mod shared;
-#[cfg(test)]
-mod tests;
 mod writer;
 
 pub use disk::{Disk, DiskFile, OsDisk};

@@ -39,6 +39,12 @@ pub(super) struct ActiveSegment {
     pub length: u64,
 }
 
+impl ActiveSegment {
+    pub fn has_frames(&self) -> bool {
+        self.length > SEGMENT_HEADER as u64
+    }
+}
+
 /// A journal as it was found.
 pub(super) struct Found {
     /// All segments, oldest first; the last is the active one.

@@ -97,7 +97,7 @@ impl Writer {
     }
 
     fn commit(&mut self, mut batch: Batch) -> Result<(), JournalError> {
-        if self.active.length >= self.segment_bytes {
+        if self.active.has_frames() && self.active.length >= self.segment_bytes {
             self.begin_segment(batch.first)?;
         }
         seal(&mut batch.frame, self.active.salt, batch.first);

@@ -1,5 +1,5 @@
 //! Shared by the tests of the broker.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 pub mod disk;
 pub mod mqtt;
