@@ -73,14 +73,14 @@ const SPLIT_AC: &[Fault] = &[
     remote(SplitAc, "room_sensor_offset", "recalibrate_sensor", Some("room_temp"), hours(6), hours(6)),
     remote(SplitAc, "wrong_parameter_set", "restore_parameters", None, hours(10), hours(6)),
     remote(SplitAc, "control_loop_hung", "soft_reset", None, hours(9), hours(4)),
-    visit(SplitAc, "compressor_valve_worn", &["compressor"], hours(6), hours(2)),
+    visit(SplitAc, "compressor_valve_worn", &["ac_compressor"], hours(6), hours(2)),
 ];
 
 const REFRIGERATOR: &[Fault] = &[
     visit(Refrigerator, "door_seal_worn", &["door_gasket"], hours(9), hours(2)),
     remote(Refrigerator, "defrost_timer_lost", "restore_defrost_schedule", None, hours(11), hours(2)),
     visit(Refrigerator, "defrost_heater_open", &["defrost_heater"], hours(7), hours(2)),
-    visit(Refrigerator, "compressor_valve_worn", &["compressor"], hours(6), hours(2)),
+    visit(Refrigerator, "compressor_valve_worn", &["rf_compressor"], hours(6), hours(2)),
     remote(Refrigerator, "evap_fan_controller_hung", "power_cycle_controller", None, hours(2), hours(3)),
     remote(Refrigerator, "fridge_sensor_offset", "recalibrate_sensor", Some("fridge_temp"), hours(2), hours(3)),
     remote(Refrigerator, "wrong_parameter_set", "restore_parameters", None, hours(5), hours(4)),

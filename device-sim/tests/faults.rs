@@ -1,6 +1,8 @@
 //! Each fault of the manual: it shows as the manual says and within its span, it does not
 //! show without the fault, its cure takes it away, and nothing else does.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod seen;
 
 use device_sim::{ApplianceKind, Cure, Device, DeviceSpec, Fault, faults, manifest};

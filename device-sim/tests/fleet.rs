@@ -1,5 +1,7 @@
 //! A fleet against a broker that hangs up.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod broker;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,8 +62,8 @@ async fn a_device_says_who_it_is_then_what_it_measures() {
         assert!(ledger.users.contains(&(spec.device.to_string(), spec.device.to_string(), spec.token.clone())));
         assert!(ledger.wills.contains(&format!("ag/v1/demo/{}/death", spec.device)));
         assert!(ledger.subscriptions.contains(&format!("ag/v1/demo/{}/cmd/req/+", spec.device)));
-        assert_eq!(ledger.goodbyes, 3);
     });
+    broker.until("goodbyes", |ledger| ledger.goodbyes == 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! Recordings sent to a broker that hangs up.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod broker;
 
 use std::path::PathBuf;

@@ -142,6 +142,7 @@ async fn serve(mut socket: TcpStream, ledger: &Mutex<Ledger>, changed: &watch::S
             Packet::PingReq => answer(&mut socket, Packet::PingResp).await,
             Packet::Disconnect => {
                 ledger.lock().unwrap().goodbyes += 1;
+                changed.send_modify(|count| *count += 1);
                 return;
             }
             _ => {}
