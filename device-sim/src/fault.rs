@@ -67,33 +67,33 @@ const fn visit(
 }
 
 const SPLIT_AC: &[Fault] = &[
-    visit(SplitAc, "refrigerant_leak", &["valve_core", "refrigerant_r32"], hours(7), hours(2)),
+    visit(SplitAc, "refrigerant_leak", &["valve_core", "refrigerant_r32"], hours(6), hours(2)),
     remote(SplitAc, "indoor_fan_controller_hung", "power_cycle_controller", None, hours(3), hours(3)),
     visit(SplitAc, "outdoor_fan_motor_worn", &["outdoor_fan_motor"], hours(4), hours(2)),
-    remote(SplitAc, "room_sensor_offset", "recalibrate_sensor", Some("room_temp"), hours(7), hours(6)),
-    remote(SplitAc, "wrong_parameter_set", "restore_parameters", None, hours(7), hours(6)),
-    remote(SplitAc, "control_loop_hung", "soft_reset", None, hours(7), hours(3)),
+    remote(SplitAc, "room_sensor_offset", "recalibrate_sensor", Some("room_temp"), hours(6), hours(6)),
+    remote(SplitAc, "wrong_parameter_set", "restore_parameters", None, hours(10), hours(6)),
+    remote(SplitAc, "control_loop_hung", "soft_reset", None, hours(9), hours(4)),
     visit(SplitAc, "compressor_valve_worn", &["ac_compressor"], hours(6), hours(2)),
 ];
 
 const REFRIGERATOR: &[Fault] = &[
-    visit(Refrigerator, "door_seal_worn", &["door_gasket"], hours(6), hours(2)),
+    visit(Refrigerator, "door_seal_worn", &["door_gasket"], hours(9), hours(2)),
     remote(Refrigerator, "defrost_timer_lost", "restore_defrost_schedule", None, hours(11), hours(2)),
-    visit(Refrigerator, "defrost_heater_open", &["defrost_heater"], hours(9), hours(2)),
+    visit(Refrigerator, "defrost_heater_open", &["defrost_heater"], hours(7), hours(2)),
     visit(Refrigerator, "compressor_valve_worn", &["rf_compressor"], hours(6), hours(2)),
     remote(Refrigerator, "evap_fan_controller_hung", "power_cycle_controller", None, hours(2), hours(3)),
     remote(Refrigerator, "fridge_sensor_offset", "recalibrate_sensor", Some("fridge_temp"), hours(2), hours(3)),
-    remote(Refrigerator, "wrong_parameter_set", "restore_parameters", None, hours(6), hours(4)),
+    remote(Refrigerator, "wrong_parameter_set", "restore_parameters", None, hours(5), hours(4)),
 ];
 
 const GAS_WATER_HEATER: &[Fault] = &[
-    visit(GasWaterHeater, "igniter_dead", &["igniter"], hours(4), hours(2)),
+    visit(GasWaterHeater, "igniter_dead", &["igniter"], hours(5), hours(2)),
     visit(GasWaterHeater, "flame_rod_fouled", &["flame_rod"], hours(7), hours(2)),
-    remote(GasWaterHeater, "fan_controller_hung", "power_cycle_controller", None, hours(4), hours(3)),
-    visit(GasWaterHeater, "fan_motor_worn", &["fan_motor"], hours(4), hours(2)),
-    remote(GasWaterHeater, "outlet_sensor_offset", "recalibrate_sensor", Some("outlet_temp"), hours(4), hours(4)),
-    remote(GasWaterHeater, "wrong_parameter_set", "restore_parameters", None, hours(6), hours(4)),
-    remote(GasWaterHeater, "control_loop_hung", "soft_reset", None, hours(6), hours(3)),
+    remote(GasWaterHeater, "fan_controller_hung", "power_cycle_controller", None, hours(5), hours(4)),
+    visit(GasWaterHeater, "fan_motor_worn", &["fan_motor"], hours(5), hours(2)),
+    remote(GasWaterHeater, "outlet_sensor_offset", "recalibrate_sensor", Some("outlet_temp"), hours(3), hours(3)),
+    remote(GasWaterHeater, "wrong_parameter_set", "restore_parameters", None, hours(7), hours(4)),
+    remote(GasWaterHeater, "control_loop_hung", "soft_reset", None, hours(7), hours(4)),
     visit(GasWaterHeater, "heat_exchanger_scaled", &["descaling_kit"], hours(5), hours(2)),
 ];
 

@@ -125,3 +125,60 @@ fn shuffle<T>(items: &mut [T], random: &mut Random) {
         items.swap(last, random.below(last + 1));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::spec::manifest;
+
+    const FROM: DeviceTime = DeviceTime(1_751_328_000_000);
+
+    fn hours(hours: i64) -> i64 {
+        hours * 3_600_000
+    }
+
+    proptest! {
+        #[test]
+        fn a_plan_keeps_its_promises(seed: u64, fleet_seed: u64, devices in 1_usize..200, count in 0_usize..150, span in 1_i64..48) {
+            let specs = manifest(devices, fleet_seed);
+            let until = FROM.plus_ms(hours(span));
+            let plan = FaultPlan::seeded(&specs, seed, FROM, until, count);
+            prop_assert_eq!(&plan, &FaultPlan::seeded(&specs, seed, FROM, until, count));
+            prop_assert!(plan.0.len() <= count);
+            prop_assert!(plan.0.len() * 10 <= devices * 6);
+            let on: BTreeSet<_> = plan.0.iter().map(|planned| &planned.device).collect();
+            prop_assert_eq!(on.len(), plan.0.len());
+            for planned in &plan.0 {
+                let fault = planned.entry().unwrap();
+                let spec = specs.iter().find(|spec| spec.device == planned.device).unwrap();
+                prop_assert_eq!(spec.kind, fault.kind);
+                prop_assert!(planned.at > FROM);
+                prop_assert!(planned.at.plus_ms((fault.visible_after + fault.handling).as_millis() as i64) <= until);
+            }
+        }
+
+        #[test]
+        fn a_full_plan_touches_every_kind_evenly(seed: u64, fleet_seed: u64, count in 20_usize..=36) {
+            let specs = manifest(60, fleet_seed);
+            let plan = FaultPlan::seeded(&specs, seed, FROM, FROM.plus_ms(hours(20)), count);
+            prop_assert_eq!(plan.0.len(), count);
+            let mut times = BTreeMap::new();
+            for planned in &plan.0 {
+                *times.entry((planned.kind, planned.fault.as_str())).or_insert(0_usize) += 1;
+            }
+            prop_assert!(times.len() >= 20, "{} kinds of faults", times.len());
+            prop_assert!(times.values().all(|count| *count <= 2));
+        }
+
+        #[test]
+        fn a_short_day_still_holds_ten_kinds(seed: u64) {
+            let plan = FaultPlan::seeded(&manifest(60, seed), seed, FROM, FROM.plus_ms(hours(10)), 24);
+            let kinds: BTreeSet<_> = plan.0.iter().map(|planned| (planned.kind, &planned.fault)).collect();
+            prop_assert!(plan.0.len() >= 20 && kinds.len() >= 10, "{} faults of {} kinds", plan.0.len(), kinds.len());
+        }
+    }
+}

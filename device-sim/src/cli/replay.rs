@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use device_sim::replay::{
-    DEFAULT_CONNECTIONS, Mapping, Recording, RecordingReport, ReplayConfig, recordings, run as replay,
+    DEFAULT_CONNECTIONS, Mapping, Recording, RecordingReport, ReplayConfig, check, recordings, run as replay,
 };
 use firmware_proto::{BootId, DeviceAddress, DeviceId, Encoding, TenantId};
 
@@ -22,8 +22,11 @@ pub struct Options {
     #[arg(long, value_name = "MAP.toml")]
     mapping: PathBuf,
     /// Where the broker listens
-    #[arg(long, value_name = "HOST:PORT")]
-    broker: String,
+    #[arg(long, value_name = "HOST:PORT", required_unless_present = "check")]
+    broker: Option<String>,
+    /// Only read the files and say what is wrong with them
+    #[arg(long)]
+    check: bool,
     /// Recorded seconds per second; 0 sends as fast as rows are acknowledged
     #[arg(long, default_value_t = 0.0, value_parser = speed)]
     speed: f64,
@@ -67,9 +70,13 @@ fn speed(text: &str) -> Result<f64> {
 
 pub async fn run(options: Options) -> Result<ExitCode> {
     let mapping = Mapping::read(&options.mapping)?;
+    if options.check {
+        return check_files(&options.files, &mapping);
+    }
     let recordings = name_devices(&options)?;
+    let broker = options.broker.as_deref().unwrap_or_default();
     let config = ReplayConfig {
-        broker: super::resolve(&options.broker).await?,
+        broker: super::resolve(broker).await?,
         mapping,
         recordings,
         speed: options.speed,
@@ -83,6 +90,18 @@ pub async fn run(options: Options) -> Result<ExitCode> {
     reports.iter().for_each(print_report);
     let complete = reports.iter().all(|report| report.incomplete.is_none());
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn check_files(files: &[PathBuf], mapping: &Mapping) -> Result<ExitCode> {
+    let (mut good_rows, mut bad_rows) = (0, 0);
+    for path in files {
+        let (good, bad) = check(path, mapping)?;
+        bad.iter().for_each(|bad| println!("{}, {bad}", path.display()));
+        good_rows += good;
+        bad_rows += bad.len();
+    }
+    println!("{} files, {good_rows} good rows, {bad_rows} bad rows", files.len());
+    Ok(if bad_rows == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn name_devices(options: &Options) -> Result<Vec<Recording>> {

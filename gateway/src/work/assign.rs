@@ -35,7 +35,6 @@ const SERVICE_MIN: u32 = 60;
 struct OpenOrder {
     id: String,
     number: i64,
-    device: String,
     r#type: String,
     cause: String,
     priority: String,
@@ -89,7 +88,7 @@ pub async fn run(house: Arc<House>, stop: CancellationToken) -> Result<(), Store
 
 async fn open_orders(house: &House) -> Result<Vec<OpenOrder>, StoreError> {
     Ok(sqlx::query_as(
-        "SELECT work_order.id, number, device, device.type, cause, priority, skill, work_order.area, posterior, \
+        "SELECT work_order.id, number, device.type, cause, priority, skill, work_order.area, posterior, \
          assignment, lat, lon, version FROM work_order JOIN device ON device.id = work_order.device \
          WHERE state = 'open' ORDER BY CASE priority WHEN 'urgent' THEN 0 WHEN 'high' THEN 1 WHEN 'normal' THEN 2 \
          ELSE 3 END, number LIMIT 100",
