@@ -1,11 +1,10 @@
-//! A gateway's API with nothing behind it but a database.
+//! A gateway on the small fleet, asked through its router.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use firmware_proto::ScaledTime;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use http_body_util::BodyExt as _;
@@ -14,8 +13,8 @@ use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 use crate::api::{ApiState, Component, Health, HistoryRead, Point, router};
-use crate::clock::Clock;
-use crate::control::Control;
+use crate::app::App;
+use crate::config::{Config, Listen};
 use crate::store::views::sample;
 
 /// One point each second since 1970, worth its second; a device `broken` cannot be read.
@@ -42,22 +41,56 @@ pub(super) fn health(ok: bool) -> Health {
     Health { started_ms: 5, messages_accepted: 120, messages_rejected: 3, components: vec![component] }
 }
 
-/// Nobody answers what is asked of the gateway's owners of state.
-fn control() -> Control {
-    Control {}
+/// A gateway on the small fleet.
+pub(super) struct Door {
+    /// Over the running gateway, but with a health and a history of its own.
+    pub(super) state: ApiState,
+    _app: App,
+    _dir: TempDir,
 }
 
-pub(super) async fn state() -> (ApiState, TempDir) {
-    let (store, dir) = sample::store().await;
-    let state = ApiState {
-        store,
-        control: control(),
-        clock: Clock::new(ScaledTime::REAL),
-        metrics: Arc::new(|| "# TYPE messages_total counter\nmessages_total 120\n".into()),
-        health: Arc::new(|| health(true)),
-        history: Arc::new(Seconds),
-    };
-    (state, dir)
+impl Door {
+    pub(super) async fn open() -> Self {
+        let (store, dir) = sample::store().await;
+        store.close().await;
+        let config = Config {
+            state: dir.path().to_owned(),
+            mqtt: Listen::loopback(0),
+            http: Listen::loopback(0),
+            grpc: Listen::loopback(0),
+            ..Config::default()
+        };
+        let app = App::start(config).await.unwrap();
+        let state = ApiState {
+            store: app.house().store.clone(),
+            control: app.control.clone(),
+            clock: app.house().clock,
+            metrics: Arc::new(|| "# TYPE messages_total counter\nmessages_total 120\n".into()),
+            health: Arc::new(|| health(true)),
+            history: Arc::new(Seconds),
+        };
+        Self { state, _app: app, _dir: dir }
+    }
+
+    pub(super) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = router(self.state.clone()).oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let text = String::from_utf8(body.collect().await.unwrap().to_bytes().into()).unwrap();
+        Answer { status: head.status, headers: head.headers, text }
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    /// Posts JSON, with the token of a role where one is given.
+    pub(super) async fn post(&self, path: &str, token: Option<&str>, body: impl Into<Body>) -> Answer {
+        let mut request = Request::post(path).header("content-type", "application/json");
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        self.send(request.body(body.into()).unwrap()).await
+    }
 }
 
 /// What came back.
@@ -71,32 +104,6 @@ impl Answer {
     pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {}", self.text))
     }
-}
-
-/// Sends a request to a fresh gateway.
-pub(super) async fn send(request: Request<Body>) -> Answer {
-    let (state, _dir) = state().await;
-    send_to(state, request).await
-}
-
-pub(super) async fn send_to(state: ApiState, request: Request<Body>) -> Answer {
-    let response = router(state).oneshot(request).await.unwrap();
-    let (head, body) = response.into_parts();
-    let text = String::from_utf8(body.collect().await.unwrap().to_bytes().into()).unwrap();
-    Answer { status: head.status, headers: head.headers, text }
-}
-
-pub(super) async fn get(path: &str) -> Answer {
-    send(Request::get(path).body(Body::empty()).unwrap()).await
-}
-
-/// Posts JSON, with the token of a role where one is given.
-pub(super) async fn post(path: &str, token: Option<&str>, body: impl Into<Body>) -> Answer {
-    let mut request = Request::post(path).header("content-type", "application/json");
-    if let Some(token) = token {
-        request = request.header("authorization", format!("Bearer {token}"));
-    }
-    send(request.body(body.into()).unwrap()).await
 }
 
 /// A server that does not come up or go down fails its test, it does not hang it.

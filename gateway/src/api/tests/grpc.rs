@@ -1,7 +1,6 @@
 use std::net::SocketAddr;
 
 use prost_types::value::Kind;
-use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tonic::transport::Channel;
@@ -14,35 +13,30 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_reflection::pb::v1::{ServerReflectionRequest, ServerReflectionResponse};
 
-use super::door::{PATIENCE, health, state};
+use super::door::{Door, PATIENCE, health};
 use crate::api::proto::gateway_client::GatewayClient;
 use crate::api::proto::step_work_order_request::{Accept, Step};
 use crate::api::proto::*;
-use crate::api::{ApiState, serve_grpc};
+use crate::api::serve_grpc;
 
 /// A running server and a way to it.
 struct Server {
     channel: Channel,
     stop: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<Result<(), tonic::transport::Error>>,
-    _dir: Option<TempDir>,
+    _door: Door,
 }
 
 impl Server {
-    async fn start() -> Self {
-        let (state, dir) = state().await;
-        Self { _dir: Some(dir), ..Self::serve(state).await }
-    }
-
-    async fn serve(state: ApiState) -> Self {
+    async fn start(door: Door) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address: SocketAddr = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(serve_grpc(listener, state, async move {
+        let task = tokio::spawn(serve_grpc(listener, door.state.clone(), async move {
             stopped.await.ok();
         }));
         let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
-        Self { channel, stop, task, _dir: None }
+        Self { channel, stop, task, _door: door }
     }
 
     fn client(&self) -> GatewayClient<Channel> {
@@ -63,7 +57,7 @@ fn told(status: &Status) -> (Code, &str, Option<&str>) {
 
 #[tokio::test]
 async fn the_views_come_through() {
-    let server = Server::start().await;
+    let server = Server::start(Door::open().await).await;
     let mut client = server.client();
     let request = ListDevicesRequest { limit: Some(2), ..Default::default() };
     let page = client.list_devices(request).await.unwrap().into_inner();
@@ -97,7 +91,7 @@ async fn the_views_come_through() {
 
 #[tokio::test]
 async fn errors_are_those_of_rest() {
-    let server = Server::start().await;
+    let server = Server::start(Door::open().await).await;
     let mut client = server.client();
     let unknown = client.get_device(GetDeviceRequest { id: "nobody".into() }).await.unwrap_err();
     assert_eq!(told(&unknown), (Code::NotFound, r#"there is no device "nobody""#, None));
@@ -119,7 +113,7 @@ async fn errors_are_those_of_rest() {
 
 #[tokio::test]
 async fn each_act_needs_its_role() {
-    let server = Server::start().await;
+    let server = Server::start(Door::open().await).await;
     let mut client = server.client();
     let refused = |status: Status| matches!(status.code(), Code::PermissionDenied | Code::Unauthenticated);
     for token in ["support", "approver", "dispatcher", "admin", "guessed"] {
@@ -148,7 +142,7 @@ async fn reflect(channel: Channel, message: MessageRequest) -> MessageResponse {
 
 #[tokio::test]
 async fn reflection_describes_the_service() {
-    let server = Server::start().await;
+    let server = Server::start(Door::open().await).await;
     let list = reflect(server.channel.clone(), MessageRequest::ListServices(String::new())).await;
     let MessageResponse::ListServicesResponse(list) = list else { panic!("{list:?}") };
     let names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
@@ -162,10 +156,10 @@ async fn reflection_describes_the_service() {
 
 #[tokio::test]
 async fn health_is_the_gateways_own() {
-    let (mut state, _dir) = state().await;
+    let mut door = Door::open().await;
     let (tell, told) = tokio::sync::watch::channel(true);
-    state.health = std::sync::Arc::new(move || health(*told.borrow()));
-    let server = Server::serve(state).await;
+    door.state.health = std::sync::Arc::new(move || health(*told.borrow()));
+    let server = Server::start(door).await;
     let mut client = HealthClient::new(server.channel.clone());
     let ask = |service: &str| HealthCheckRequest { service: service.into() };
     for service in ["", "fettle.api.v1.Gateway"] {
