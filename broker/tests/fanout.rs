@@ -127,7 +127,7 @@ async fn coming_and_going_under_load_leaves_the_router_alive() {
         .map(|task| {
             let fanout = fanout.clone();
             tokio::spawn(async move {
-                for round in 0..24_usize {
+                for round in 0..60_usize {
                     let asked = filters(if round % 2 == 0 { &["a/+", "b/#"] } else { &["#"] });
                     let fanout = fanout.clone();
                     let subscribed = tokio::task::spawn_blocking(move || fanout.subscribe("churn", &asked)).await;

@@ -267,16 +267,28 @@ async fn the_newer_connection_of_a_device_takes_over() {
 
 #[tokio::test]
 async fn many_connections_of_one_device_leave_one() {
-    let mut run = Running::start().await;
-    let mut clients: Vec<_> = (0..20).map(|_| Client::open(run.options("ac-1"))).collect();
-    let mut last = run.device("ac-1").await;
-    for client in &mut clients {
-        client.closed().await;
+    const CLIENTS: usize = 20;
+    let run = Running::start().await;
+    let mut watched = tokio::task::JoinSet::new();
+    let mut handles = Vec::new();
+    for number in 0..CLIENTS {
+        let mut client = Client::open(run.options("ac-1"));
+        handles.push(client.client.clone());
+        watched.spawn(async move {
+            client.ends().await;
+            number
+        });
     }
-    assert!(last.subscribe(&address("ac-1").command_filter()).await);
-    assert_eq!(run.event().await, SessionEvent::Online(address("ac-1")));
-    last.publish("ac-1", QoS::AtLeastOnce, "last").await;
-    last.acknowledged().await;
+    // Whichever came last has it.
+    let mut left: Vec<_> = (0..CLIENTS).collect();
+    while left.len() > 1 {
+        let ended = timeout(SOON, watched.join_next()).await.unwrap().unwrap().unwrap();
+        left.retain(|number| *number != ended);
+    }
+    handles[left[0]].publish("ag/v1/home/ac-1/tlm", QoS::AtLeastOnce, false, "the last").await.unwrap();
+    run.journalled(1).await;
+    assert_eq!(texts(&records(&run.journal, Position(0)).await), ["the last"]);
+    assert_eq!(watched.len(), 1);
 }
 
 #[tokio::test]

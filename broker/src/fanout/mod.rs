@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use metrics::{Counter, counter};
-use rumqttd::local::{LinkError, LinkRx};
+use rumqttd::local::LinkError;
 use rumqttd::{Broker, Config, RouterConfig};
 use thiserror::Error;
 use tokio::sync::watch;
@@ -61,8 +61,6 @@ struct Inner {
     logs: Mutex<HashSet<String>>,
     stopped: watch::Sender<bool>,
     dropped: Dropped,
-    /// Keeps the publishing link registered.
-    _feeder_rx: Mutex<LinkRx>,
 }
 
 /// Messages that the service side did not get, by reason.
@@ -115,10 +113,11 @@ impl Fanout {
     /// If its threads cannot be started.
     pub fn start() -> Result<Self, FanoutError> {
         let broker = Broker::new(router_config());
-        let (link, feeder_rx) = broker.link("feeder")?;
+        let (tx, rx) = broker.link("feeder")?;
         let (jobs, queue) = sync_channel(QUEUE_MESSAGES);
         let queued_bytes = Arc::new(AtomicUsize::new(0));
-        let feeder = Feeder::new(link, queue, Arc::clone(&queued_bytes));
+        let stopped = watch::Sender::new(false);
+        let feeder = Feeder { tx, rx, queue, queued_bytes: Arc::clone(&queued_bytes), stopped: stopped.subscribe() };
         std::thread::Builder::new().name("fanout".to_owned()).spawn(move || feeder.run())?;
         let dropped = |reason| counter!("mqtt_fanout_dropped_total", "reason" => reason);
         let inner = Inner {
@@ -128,9 +127,8 @@ impl Fanout {
             subscriptions: AtomicUsize::new(0),
             free_names: Mutex::new((0..MAX_SUBSCRIPTIONS).rev().collect()),
             logs: Mutex::new(HashSet::new()),
-            stopped: watch::Sender::new(false),
+            stopped,
             dropped: Dropped { queue: dropped("queue"), topic: dropped("topic"), subscriber: dropped("subscriber") },
-            _feeder_rx: Mutex::new(feeder_rx),
         };
         Ok(Self { inner: Arc::new(inner) })
     }

@@ -189,6 +189,11 @@ impl Client {
         while self.next().await.is_ok() {}
     }
 
+    /// As [`Client::closed`], however long it takes.
+    pub async fn ends(&mut self) {
+        while let Some(Ok(_)) = self.events.recv().await {}
+    }
+
     /// Nothing comes for a while.
     pub async fn hears_nothing(&mut self) {
         while let Ok(event) = timeout(A_WHILE, self.events.recv()).await {
