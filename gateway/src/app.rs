@@ -84,6 +84,7 @@ impl App {
             progress: (0..config.ingest.shards).map(|_| AtomicU64::new(from.0)).collect(),
             downlinks: front.downlink(),
             orders: tokio::sync::Notify::new(),
+            up_since: clock.now(),
             tally: Tally::default(),
             config,
             clock,

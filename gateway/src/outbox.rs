@@ -1,4 +1,5 @@
-//! Commands that wait for their device.
+//! What the front tells: devices that come, whose waiting commands are then sent, and
+//! clients that were refused, which go to the reject log.
 //!
 //! A shard sends a command right after its commit. What did not reach the device then
 //! is sent when the device is back, with the same command id and fence; the device
@@ -12,6 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::shard::House;
 use crate::store::StoreError;
+use crate::store::changes::{self, Change};
 
 /// Follows devices coming and going until the front is gone.
 ///
@@ -24,10 +26,28 @@ pub async fn run(house: Arc<House>, mut sessions: mpsc::Receiver<SessionEvent>) 
                 tracing::debug!(device = %address, "online");
                 resend(&house, &address).await?;
             }
+            SessionEvent::Refused { who, reason, detail } => record(&house, who, reason, detail).await?,
             SessionEvent::Offline(address) => tracing::debug!(device = %address, "offline"),
         }
     }
     Ok(())
+}
+
+/// Keeps a refusal beside the messages of its time; the same again at that time counts once.
+async fn record(house: &House, who: String, reason: &str, detail: String) -> Result<(), StoreError> {
+    let now = house.clock.now();
+    let refused = Change::Rejected {
+        position: house.journal.end().0,
+        at: now,
+        device: who,
+        channel: "connection".into(),
+        field: reason.to_owned(),
+        reason: detail,
+        head: String::new(),
+    };
+    let mut write = house.store.write().await?;
+    changes::apply(&mut write, &refused, now).await?;
+    Ok(write.commit().await?)
 }
 
 async fn resend(house: &House, address: &DeviceAddress) -> Result<(), StoreError> {

@@ -72,14 +72,14 @@ impl House {
             now += STEP_MS;
             let uplinks = self.device.advance(DeviceTime(now));
             self.hear(uplinks, now, limits);
-            let m = Moment { now: ServerTime(now), position: now as u64, limits };
+            let m = Moment { now: ServerTime(now), up_since: ServerTime(START_MS), position: now as u64, limits };
             let changes = driver::on_time(&mut self.room, &m);
             self.act(changes, now, limits);
         }
     }
 
     fn hear(&mut self, uplinks: Vec<Uplink>, now: i64, limits: &RepairLimits) {
-        let m = Moment { now: ServerTime(now), position: now as u64, limits };
+        let m = Moment { now: ServerTime(now), up_since: ServerTime(START_MS), position: now as u64, limits };
         for uplink in uplinks {
             self.room.twin.last_seen = ServerTime(now);
             let changes = match uplink {

@@ -64,6 +64,15 @@ pub enum SessionEvent {
     Online(DeviceAddress),
     /// Its connection is fully gone. Always preceded by `Online`.
     Offline(DeviceAddress),
+    /// Somebody was refused; for the record. Left out while the channel is more than half full.
+    Refused {
+        /// Who it claimed to be; empty if it said nothing.
+        who: String,
+        /// The label of `mqtt_refused_total`.
+        reason: &'static str,
+        /// What was wrong.
+        detail: String,
+    },
 }
 
 /// Why the front did not start.
@@ -129,11 +138,11 @@ impl Front {
             journal,
             clock,
             fanout,
+            refusals: Refusals::new(sessions.clone()),
             sessions,
             devices: Registry::new(),
             services: Registry::new(),
             online: Arc::default(),
-            refusals: Refusals::new(),
             meters: Meters::new(),
             shutdown: watch::Sender::new(false),
         });

@@ -5,7 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use metrics::{Counter, counter};
+use tokio::sync::mpsc;
 use tracing::warn;
+
+use super::SessionEvent;
 
 /// One line per reason and minute: a fleet with a wrong setting must not fill the log.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -92,6 +95,7 @@ impl Reason {
 /// Counters and log windows, one for each reason.
 pub(super) struct Refusals {
     entries: Vec<(Reason, Counter, Mutex<LogWindow>)>,
+    record: mpsc::Sender<SessionEvent>,
 }
 
 #[derive(Default)]
@@ -101,16 +105,22 @@ struct LogWindow {
 }
 
 impl Refusals {
-    pub fn new() -> Self {
+    pub fn new(record: mpsc::Sender<SessionEvent>) -> Self {
         let entry =
             |reason: Reason| (reason, counter!("mqtt_refused_total", "reason" => reason.label()), Mutex::default());
-        Self { entries: Reason::ALL.into_iter().map(entry).collect() }
+        Self { entries: Reason::ALL.into_iter().map(entry).collect(), record }
     }
 
-    /// Counts a refusal; logs it if its reason has not been logged lately.
+    /// Counts a refusal and passes it on for the record; logs it if its reason has not been logged lately.
     pub fn note(&self, reason: Reason, peer: SocketAddr, who: &str, detail: &str) {
         let Some((_, counter, window)) = self.entries.iter().find(|entry| entry.0 == reason) else { return };
         counter.increment(1);
+        // Devices that come and go must not wait behind a flood of refusals.
+        if self.record.capacity() > self.record.max_capacity() / 2 {
+            let event =
+                SessionEvent::Refused { who: who.to_owned(), reason: reason.label(), detail: detail.to_owned() };
+            let _ = self.record.try_send(event);
+        }
         let unlogged = {
             let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
             if window.logged_at.is_some_and(|at| at.elapsed() < WINDOW) {
@@ -130,7 +140,7 @@ mod tests {
 
     #[test]
     fn every_reason_has_its_own_counter() {
-        let refusals = Refusals::new();
+        let refusals = Refusals::new(mpsc::channel(1).0);
         let labels: std::collections::HashSet<_> = Reason::ALL.iter().map(|reason| reason.label()).collect();
         assert_eq!(labels.len(), refusals.entries.len());
     }

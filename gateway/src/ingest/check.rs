@@ -67,7 +67,8 @@ fn reading_index(
         })?,
     };
     let index = ty.datapoint(name).ok_or_else(|| {
-        ("datapoint", name.clone(), format!("type {} has no such datapoint; GET /api/v1/devices/ID lists them", ty.key))
+        let known: Vec<&str> = ty.datapoints.iter().map(|datapoint| datapoint.name.as_str()).collect();
+        ("datapoint", name.clone(), format!("no such datapoint; type {} has {}", ty.key, known.join(", ")))
     })?;
     ty.datapoints[index].check(&reading.value).map_err(|reason| ("value", name.clone(), reason))?;
     Ok(index)

@@ -39,6 +39,8 @@ const UNDECIDED_MS: i64 = 2 * 3_600_000;
 pub struct Moment<'a> {
     /// By the gateway's clock.
     pub now: ServerTime,
+    /// Since when the gateway has been listening: what could not be heard is not held against a device.
+    pub up_since: ServerTime,
     /// Journal position of the message that led to it; ids follow from it.
     pub position: u64,
     /// Limits in force.
@@ -177,7 +179,7 @@ pub fn on_time(room: &mut Room, m: &Moment<'_>) -> Vec<Change> {
     let device_now = room.device_now(m.now);
     let ty = room.ty.clone();
     let Some(repairing) = &mut room.memory.repairing else { return undecided_too_long(room, m) };
-    let waited_ms = m.now.since_ms(repairing.since);
+    let waited_ms = m.now.since_ms(repairing.since.max(m.up_since));
     match repairing.state {
         RepairState::Queued | RepairState::AwaitingApproval if waited_ms > hours_ms(m.limits.queue_hours) => {
             let reason = if repairing.state == RepairState::Queued {
@@ -461,7 +463,7 @@ fn refused(room: &mut Room, reason: &str, m: &Moment<'_>) -> Vec<Change> {
 fn unanswered(room: &mut Room, ty: &Arc<ApplianceType>, m: &Moment<'_>) -> Vec<Change> {
     let Some(repairing) = &mut room.memory.repairing else { return Vec::new() };
     let Some(sent_at) = repairing.command.as_ref().map(|sent| sent.at) else { return Vec::new() };
-    let silent_ms = m.now.since_ms(sent_at);
+    let silent_ms = m.now.since_ms(sent_at.max(m.up_since));
     if silent_ms > hours_ms(m.limits.silence_hours) {
         return escalate(room, "the device has not said what became of the command", m);
     }

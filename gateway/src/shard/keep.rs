@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::room::{Memory, Room, Twin};
 use super::{Outgoing, Shard, ShardError};
 use crate::ingest::shard_of;
-use crate::repair::driver::{self, Moment};
+use crate::repair::driver;
 use crate::store::changes::{self, Change};
 use crate::store::{Store, StoreError, Write, from_json, json};
 
@@ -38,7 +38,7 @@ impl Shard {
         let mut room = load(&self.house.store, registered.address.clone(), ty).await?;
         if order_is_over(&self.house.store, &room).await? {
             let house = self.house.clone();
-            let m = Moment { now: house.clock.now(), position: self.until, limits: &house.config.repair };
+            let m = house.moment(house.clock.now(), self.until);
             self.changes.extend(driver::order_ended(&mut room, &m));
             self.touched.insert(device.clone());
         }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use broker::{Downlinks, Fanout, Journal, JournalError, Position, Record};
 use bytes::Bytes;
 use diagnosis::Catalogue;
-use firmware_proto::DeviceId;
+use firmware_proto::{DeviceId, ServerTime};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
@@ -35,6 +35,10 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// Batches that wait for a shard; more push back on the journal's reader.
 pub const INBOX: usize = 4;
+
+/// Records behind the journal's end above which time decides nothing: more than the inboxes
+/// hold in full flow, so that it means catching up.
+const BACKLOG: u64 = 16 * 1_024;
 
 /// Why a shard stopped. The gateway stops with it: what it cannot write it must not forget.
 #[derive(Debug, Error)]
@@ -73,6 +77,8 @@ pub struct House {
     pub fanout: Fanout,
     /// Wakes the dispatcher when a work order was opened.
     pub orders: tokio::sync::Notify,
+    /// When this process began to listen.
+    pub up_since: ServerTime,
     /// Up to where each shard is on disk.
     pub progress: Vec<AtomicU64>,
     /// What was taken since the start.
@@ -101,6 +107,13 @@ impl Tally {
     /// Journal position up to which batches were taken.
     pub fn taken(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
+    }
+}
+
+impl House {
+    /// A moment to decide in.
+    pub fn moment(&self, now: ServerTime, position: u64) -> Moment<'_> {
+        Moment { now, up_since: self.up_since, position, limits: &self.config.repair }
     }
 }
 
@@ -224,7 +237,11 @@ impl Shard {
 
     fn look_at_time(&mut self) {
         let house = self.house.clone();
-        let m = Moment { now: house.clock.now(), position: self.until, limits: &house.config.repair };
+        // What waits in the journal comes first: it may be the answer.
+        if house.journal.end().0 > self.until + BACKLOG {
+            return;
+        }
+        let m = house.moment(house.clock.now(), self.until);
         for (device, room) in &mut self.rooms {
             if !room.memory.waits_for_time() {
                 continue;
@@ -242,7 +259,7 @@ impl Shard {
             return Ok(Err(format!("device {device} is not registered")));
         }
         let house = self.house.clone();
-        let m = Moment { now: house.clock.now(), position: self.until, limits: &house.config.repair };
+        let m = house.moment(house.clock.now(), self.until);
         let Some(room) = self.rooms.get_mut(device) else { return Ok(Err("the device has no room".into())) };
         let under_way = room.memory.repairing.as_ref().map(|repairing| repairing.id.clone());
         let (id, changes) = match ask {

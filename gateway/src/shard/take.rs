@@ -136,7 +136,7 @@ fn take_one(house: &House, room: &mut Room, record: &Record, undecided: bool) ->
         }
         Some(Taken::New) | None => {}
     }
-    let m = Moment { now: record.received, position: record.position.0, limits: &house.config.repair };
+    let m = house.moment(record.received, record.position.0);
     if undecided {
         room.twin.last_seen = room.twin.last_seen.max(record.received);
         if let Some(stamp) = uplink.stamp() {

@@ -12,13 +12,13 @@ use crate::store::Store;
 /// Something in a message that was not taken, and why. Older ones are deleted.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Reject {
-    /// Of the message in the journal.
+    /// Of the message in the journal; where the journal stood, if a connection was refused.
     pub position: i64,
     /// When it arrived, in epoch milliseconds of the gateway's clock.
     pub at_ms: i64,
     /// Who sent it.
     pub device: String,
-    /// What kind of message it was, such as `tlm`.
+    /// What kind of message it was, such as `tlm`; `connection` if a client was refused.
     pub channel: String,
     /// The field at fault.
     pub field: String,
