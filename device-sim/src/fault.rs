@@ -77,7 +77,7 @@ const SPLIT_AC: &[Fault] = &[
 ];
 
 const REFRIGERATOR: &[Fault] = &[
-    visit(Refrigerator, "door_seal_worn", &["door_gasket"], hours(9), hours(2)),
+    visit(Refrigerator, "door_seal_worn", &["door_gasket"], hours(6), hours(2)),
     remote(Refrigerator, "defrost_timer_lost", "restore_defrost_schedule", None, hours(11), hours(2)),
     visit(Refrigerator, "defrost_heater_open", &["defrost_heater"], hours(7), hours(2)),
     visit(Refrigerator, "compressor_valve_worn", &["rf_compressor"], hours(6), hours(2)),

@@ -230,3 +230,33 @@ impl Occupant for Tenant {
         tracing::info!(device = %resident.truth.device, why, "the connection is lost");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::fault;
+    use crate::kind::ApplianceKind;
+    use crate::spec::manifest;
+
+    #[test]
+    fn a_mutating_command_to_a_known_lockout_is_noted_once() {
+        let spec = manifest(3, 1).into_iter().find(|spec| spec.kind == ApplianceKind::GasWaterHeater).unwrap();
+        let start = DeviceTime(1_751_360_400_000);
+        let mut resident = Resident::new(&spec, ScaledTime::REAL, start);
+        let id = |number: u64| format!("00000000-0000-7000-8000-{number:012}").parse().unwrap();
+        resident.device.inject(fault(spec.kind, "flame_rod_fouled").unwrap()).unwrap();
+        resident.device.advance(start.plus_ms(24 * 3_600_000));
+        assert!(resident.device.locked_out());
+
+        resident.note_arrival(id(1), "soft_reset");
+        resident.lockout_known_since = Some(Instant::now());
+        resident.note_arrival(id(2), "soft_reset");
+        assert_eq!(resident.truth.touched_lockout, [], "its sender cannot know yet");
+
+        resident.lockout_known_since = Instant::now().checked_sub(2 * LOCKOUT_KNOWN_AFTER);
+        resident.note_arrival(id(3), "self_test");
+        resident.note_arrival(id(4), "soft_reset");
+        resident.note_arrival(id(4), "soft_reset");
+        assert_eq!(resident.truth.touched_lockout, [id(4)]);
+    }
+}

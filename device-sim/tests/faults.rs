@@ -287,3 +287,34 @@ fn a_foreign_parameter_set_is_told_after_the_next_boot_only() {
         assert_eq!(patient.seen.states.last().unwrap().config_version, before + 1);
     }
 }
+
+/// For checking the manual's numbers: what is read once a fault has shown.
+#[test]
+#[ignore = "measures, asserts nothing"]
+fn what_is_read_once_a_fault_shows() {
+    for fault in all_faults() {
+        let mut at_signature: std::collections::BTreeMap<String, Vec<f64>> = Default::default();
+        for (index, spec) in specs(fault.kind, 24, 13).iter().enumerate() {
+            let start = START.plus_ms(index as i64 * HOUR_MS);
+            let mut device = Device::new(spec, start);
+            let mut seen = Seen::default();
+            device.inject_at(start.plus_ms(HOUR_MS), fault).unwrap();
+            seen.take(device.advance(start.plus_ms(26 * HOUR_MS)));
+            let shows = signature::of(fault);
+            let Some(first) = signature::first_shown(fault, &seen.rows, 0) else { continue };
+            for end in first + 1..=seen.rows.len() {
+                if shows(&seen.rows[end.saturating_sub(400)..end]) {
+                    for (name, value) in seen.rows[end - 1].numbers() {
+                        at_signature.entry(name).or_default().push(value);
+                    }
+                }
+            }
+        }
+        println!("{}/{}", fault.kind, fault.key);
+        for (name, mut values) in at_signature {
+            values.sort_by(f64::total_cmp);
+            let at = |share: f64| values[(values.len() as f64 * share) as usize];
+            println!("    {name:<24} {:8.1} {:8.1} {:8.1}  ({} rows)", at(0.02), at(0.5), at(0.98), values.len());
+        }
+    }
+}

@@ -263,11 +263,14 @@ impl SplitAc {
         // Cooling builds up with the coil.
         let built_up = ((air_c - self.coil_c) / drop_k.max(1.0)).clamp(0.0, 1.0);
         let heat_rejection = 1.0 - 0.008 * (self.condenser_c - 45.0);
+        // A cold coil means a low suction pressure: less refrigerant a stroke.
+        let suction = 1.0 + 0.02 * (self.coil_c - 12.0);
         self.unit.cooling_w_hz
             * self.hz
             * (1.0 - 1.3 * (1.0 - charge))
             * compression
             * heat_rejection.clamp(0.3, 1.2)
+            * suction.clamp(0.3, 1.0)
             * (0.25 + 0.75 * self.indoor_air())
             * built_up
     }

@@ -246,9 +246,9 @@ impl Refrigerator {
         let air = (self.fan / FAN_RPM).min(1.0);
         let clear = 1.0 / (1.0 + 0.08 * self.frost * self.frost);
         let evaporator_w_k = (1.3 + 9.2 * air) * clear;
-        // The freezer comes first: a warm one keeps the damper half shut.
-        let damper = if self.freezer_c > -13.0 { 0.5 } else { 1.0 };
-        let fridge_w_k = if self.damper_open { 2.2 * air * clear * damper } else { 0.0 };
+        // The freezer comes first: one that is far too warm keeps the damper nearly shut.
+        let damper = if self.freezer_c > self.cut_out_c + DIFFERENTIAL_K + 3.0 { 0.35 } else { 1.0 };
+        let fridge_w_k = if self.damper_open { 3.0 * air * clear * damper } else { 0.0 };
         let from_freezer_w = evaporator_w_k * (self.freezer_c - self.evaporator_c);
         let from_fridge_w = fridge_w_k * (self.fridge_c - self.evaporator_c);
         // When the coil is warm its air stays with it, except for a part.
@@ -425,7 +425,7 @@ impl Machine for Refrigerator {
     fn inject(&mut self, fault: &str, severity: f64, _random: &mut Random) {
         let condition = &mut self.condition;
         match fault {
-            "door_seal_worn" => condition.infiltration_w = graded(33.0, 44.0, severity),
+            "door_seal_worn" => condition.infiltration_w = graded(38.0, 48.0, severity),
             "defrost_timer_lost" => condition.timer_lost = true,
             "defrost_heater_open" => condition.heater_open = true,
             "compressor_valve_worn" => condition.compression = graded(0.50, 0.35, severity),

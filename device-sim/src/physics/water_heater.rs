@@ -308,7 +308,7 @@ impl WaterHeater {
         }
         if self.burning() {
             let poor_air_k = 100.0 * (1.0 - air);
-            let lost_k = 330.0 * (EFFICIENCY - self.condition.efficiency);
+            let lost_k = 290.0 * (EFFICIENCY - self.condition.efficiency);
             let exhaust = (110.0 + 50.0 * self.gas_pct / 100.0) * self.unit.exhaust + poor_air_k + lost_k;
             self.exhaust_c = lag(self.exhaust_c, exhaust, dt_s, 15.0);
         } else {

@@ -14,15 +14,15 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum MappingError {
     /// The file cannot be read.
-    #[error("{path}: {source}")]
+    #[error("{path}: cannot be read")]
     Read {
         /// The mapping file.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
     },
-    /// Not TOML, an unknown key, or a value of the wrong type. The text names line and column.
-    #[error("{name}: {source}")]
+    /// Not TOML, an unknown key, or a value of the wrong type. The source names line and column.
+    #[error("{name}: not a mapping")]
     Syntax {
         /// The mapping's name.
         name: String,

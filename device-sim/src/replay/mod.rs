@@ -92,7 +92,7 @@ pub enum ReplayError {
         bad: BadRow,
     },
     /// A file's name is no device id.
-    #[error("{path}: {id:?} is no device id: {source}; name the device instead")]
+    #[error("{path}: {id:?} is no device id: name the device instead")]
     DeviceId {
         /// The recording.
         path: PathBuf,

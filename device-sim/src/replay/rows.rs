@@ -16,7 +16,7 @@ use super::mapping::{Column, Empty, Mapping, Time};
 #[derive(Debug, Error)]
 pub enum RecordingError {
     /// The file cannot be read.
-    #[error("{path}: {source}")]
+    #[error("{path}: cannot be read")]
     Read {
         /// The recording.
         path: PathBuf,

@@ -106,7 +106,7 @@ fn rows_are_numbered_from_one_and_bad_ones_keep_their_number() {
 
 #[test]
 fn mapping_errors_name_the_place() {
-    let error = |text: &str| Mapping::parse("map.toml", text).unwrap_err().to_string();
+    let error = |text: &str| format!("{:#}", anyhow::Error::from(Mapping::parse("map.toml", text).unwrap_err()));
     let columns = "[columns.p]\ndatapoint = \"power_w\"\n";
     assert!(error("[time]\ncolum = \"t\"\n").contains("line 2"));
     assert!(error(&format!("{columns}[time]\ncolumn = \"t\"\n")).contains("time.formats: is empty"));

@@ -25,6 +25,14 @@ impl Row {
         self.values.get(name).and_then(Value::as_bool).unwrap_or_else(|| panic!("no flag {name}"))
     }
 
+    pub fn numbers(&self) -> impl Iterator<Item = (String, f64)> + '_ {
+        let double = |(name, value): (&String, &Value)| match value {
+            Value::Double(number) => Some((name.clone(), *number)),
+            _ => None,
+        };
+        self.values.iter().filter_map(double)
+    }
+
     pub fn text(&self, name: &str) -> &str {
         self.values.get(name).and_then(Value::as_str).unwrap_or_else(|| panic!("no text {name}"))
     }

@@ -145,7 +145,7 @@ fn watts_normal(rows: &[Row]) -> bool {
 
 fn door_seal_worn(rows: &[Row]) -> bool {
     last(rows, 180).is_some_and(|window| {
-        share_on(window) > 0.75
+        share_on(window) > 0.77
             && watts_normal(window)
             && last_all(rows, 8, |row| {
                 compressor_on(row) && !row.yes("door_open") && row.number("evaporator_temp_c") < -20.0
