@@ -52,6 +52,9 @@ impl Modify for Bearer {
     }
 }
 
+/// What may go wrong with anything.
+pub(super) struct AnyErrors;
+
 /// What may go wrong with a list.
 pub(super) struct ListErrors;
 
@@ -60,6 +63,12 @@ pub(super) struct ItemErrors;
 
 /// What may go wrong with an act.
 pub(super) struct ActErrors;
+
+impl IntoResponses for AnyErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        errors(&[])
+    }
+}
 
 impl IntoResponses for ListErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {

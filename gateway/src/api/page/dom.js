@@ -116,3 +116,18 @@ function causeBars(ranked, most) {
     return el('li', {}, el('span', { class: 'name' }, title(cause)), el('span', { class: 'bar', 'aria-hidden': 'true' }, bar), el('span', { class: 'n' }, percent(probability)));
   }));
 }
+
+// A long text shows its first lines until it is asked for.
+function clamped(text) {
+  const body = el('p', { class: 'clamp' }, text);
+  if (text.length < LONG) return body;
+  const more = el('button', { type: 'button', class: 'link small', 'aria-expanded': 'false', on: { click: () => {
+    const open = body.classList.toggle('clamp') === false;
+    more.setAttribute('aria-expanded', String(open));
+    more.textContent = t(open ? 'less' : 'all');
+  } } }, t('all'));
+  return el('div', {}, body, more);
+}
+
+// Characters that fit into the lines of a clamped text.
+const LONG = 200;

@@ -83,8 +83,8 @@ function findingCard(finding) {
   return el('article', { class: `card ${MOODS[finding.state] ?? 'busy'}` },
     el('div', { class: 'row' }, typeIcon(finding.device_type), el('h3', {}, finding.title), badge(finding.state)),
     el('p', { class: 'row quiet' }, deviceLink(finding.device), when(finding.opened_ms), finding.reopened > 0 && t('reopened')),
-    finding.explanation && el('p', {}, finding.explanation),
-    causeBars(finding.ranked, 3));
+    causeBars(finding.ranked, 3),
+    finding.explanation && clamped(finding.explanation));
 }
 
 function chain(repair) {
@@ -121,8 +121,8 @@ function orderCard(order) {
 }
 
 function stockRow(stock) {
-  return el('tr', { class: stock.available <= 0 ? 'empty' : null },
-    el('td', {}, stock.location_name, el('span', { class: 'quiet' }, ` ${plain(stock.location_kind)}`)), el('td', {}, title(stock.part)),
+  const kind = stock.location_name.toLowerCase().includes(stock.location_kind) ? null : el('span', { class: 'quiet' }, ` ${plain(stock.location_kind)}`);
+  return el('tr', { class: stock.available <= 0 ? 'empty' : null }, el('td', {}, stock.location_name, kind), el('td', {}, title(stock.part)),
     el('td', { class: 'n' }, COUNT.format(stock.on_hand)), el('td', { class: 'n' }, COUNT.format(stock.reserved)), el('td', { class: 'n' }, COUNT.format(stock.available)));
 }
 

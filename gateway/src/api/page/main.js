@@ -64,11 +64,16 @@ function showLost(error) {
   $('lost').hidden = false;
 }
 
+// The first answer tells the gateway's time, without which no history can be asked for.
+let started = false;
+
 async function poll() {
   if (!document.hidden) {
     try {
       await refresh();
       $('lost').hidden = true;
+      if (!started) openFromAddress();
+      started = true;
     } catch (error) {
       showLost(error);
     }
@@ -106,5 +111,4 @@ function openFromAddress() {
 }
 
 window.addEventListener('hashchange', openFromAddress);
-openFromAddress();
 poll();

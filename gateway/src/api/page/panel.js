@@ -53,7 +53,7 @@ async function refreshDevice() {
   });
   if (!device || view !== here) return;
   showDevice(device);
-  if (!here.metric) pick(firstMetric(device.readings), here.hours);
+  if (!here.metric) pick(firstMetric(device), here.hours);
   else if (Date.now() - here.chartedAt > REFRESH_CHART_MS) await showChart();
   await showTimeline(device, here);
 }
@@ -84,15 +84,18 @@ function facts(device) {
 
 function findingDetail(finding) {
   if (!finding) return el('p', { class: 'quiet' }, t('no_finding'));
+  const seen = finding.evidence.filter(({ state }) => state !== 'unknown');
+  const unseen = finding.evidence.filter(({ state }) => state === 'unknown').map(({ symptom }) => plain(symptom));
   const strongest = Math.max(1, ...finding.evidence.map(({ llr }) => Math.abs(llr ?? 0)));
   return el('div', { class: 'diagnosis' },
     el('p', { class: 'row' }, el('b', {}, finding.title), badge(finding.state), when(finding.opened_ms)),
-    el('p', {}, finding.explanation),
+    clamped(finding.explanation),
     el('h4', {}, t('causes')), causeBars(finding.ranked, 8),
     el('h4', {}, t('evidence')),
     el('table', { class: 'evidence' },
       el('thead', {}, el('tr', {}, ['symptom', 'weight', 'why'].map((key) => el('th', { scope: 'col' }, t(key))))),
-      el('tbody', {}, finding.evidence.map((item) => evidenceRow(item, strongest)))));
+      el('tbody', {}, seen.map((item) => evidenceRow(item, strongest)))),
+    unseen.length > 0 && el('p', { class: 'small quiet' }, t('unseen', unseen.join(', '))));
 }
 
 // To the right what speaks for the cause, to the left what speaks against it.
@@ -115,9 +118,12 @@ function readingItems(values) {
   });
 }
 
-function firstMetric(readings) {
-  const numbers = readingItems(readings).filter(({ value }) => typeof value === 'number');
-  return (numbers.find(({ name }) => name.endsWith('_c')) ?? numbers[0])?.name ?? null;
+// The reading that the strongest evidence names, else the power, else any number.
+function firstMetric(device) {
+  const drawn = readingItems(device.readings).filter(({ value }) => typeof value !== 'string').map(({ name }) => name);
+  const finding = device.finding && device.findings.find(({ id }) => id === device.finding.id);
+  const named = (finding?.evidence ?? []).map(({ why }) => drawn.find((name) => why.includes(name))).find(Boolean);
+  return named ?? drawn.find((name) => name === 'power_w') ?? drawn[0] ?? null;
 }
 
 function readingItem({ name, value, picked }) {

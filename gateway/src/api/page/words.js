@@ -15,7 +15,7 @@ const TEXT = {
     more: 'The first {0} devices are shown.', none: 'None yet.', no_match: 'No device is in the conditions chosen.',
     'condition.healthy': 'Healthy', 'condition.finding': 'Finding', 'condition.repairing': 'Repairing',
     'condition.handed_over': 'Handed over', 'condition.offline': 'Offline',
-    filter: 'Show {0}: {1}', close: 'Close', online: 'online', offline: 'not heard lately', never: 'never heard',
+    filter: 'Show {0}: {1}', close: 'Close', all: 'Show all', less: 'Show less', online: 'online', offline: 'not heard lately', never: 'never heard',
     seen: 'heard {0}', ago: '{0} ago', now: 'now',
     'type.split-ac': 'Split air conditioner', 'type.refrigerator': 'Refrigerator',
     'type.gas-water-heater': 'Gas water heater', 'type.power-meter': 'Metered outlet',
@@ -27,7 +27,7 @@ const TEXT = {
     no_readings: 'It has not reported yet.', no_points: 'No history in this span.', cut: 'Only the first points are shown.',
     pick: 'Pick a reading to see its history.', span: 'Span', hours: '{0} h', days: '{0} d', order: 'Work order {0}',
     facts: 'Boot {0} · configuration {1} · registered {2}', 'mark.finding': 'finding', 'mark.repair': 'repair',
-    yes: 'yes', no: 'no', present: 'present', absent: 'absent', unknown: 'unknown', point: '{0} at {1}', range: '{0} to {1}',
+    yes: 'yes', no: 'no', present: 'present', absent: 'absent', unknown: 'unknown', unseen: 'Too little was seen to tell: {0}.', point: '{0} at {1}', range: '{0} to {1}',
   },
 };
 const WORDS = TEXT[document.documentElement.lang] ?? TEXT.en;

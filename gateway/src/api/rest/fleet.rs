@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::api::access::Act;
 use crate::api::extract::{Id, Query, authorization, json};
 use crate::api::history::MAX_POINTS;
-use crate::api::openapi::{ActErrors, ItemErrors, ListErrors};
+use crate::api::openapi::{ActErrors, AnyErrors, ItemErrors, ListErrors};
 use crate::api::{ApiError, ApiState, ErrorCode, Overview, Point};
 use crate::control::{DeviceLogin, NewDevice};
 use crate::store::views::{self, Device, DeviceDetail, DeviceFilter, Page, Reject, RejectFilter};
@@ -20,7 +20,7 @@ const DEFAULT_SPAN_MS: i64 = 24 * 60 * 60 * 1_000;
 /// The fleet in numbers.
 #[utoipa::path(
     get, path = "/api/v1/overview", tag = "fleet", operation_id = "overview",
-    responses((status = 200, description = "Counts", body = Overview), ListErrors)
+    responses((status = 200, description = "Counts", body = Overview), AnyErrors)
 )]
 pub(super) async fn overview(State(state): State<ApiState>) -> Result<Json<Overview>, ApiError> {
     Ok(Json(state.overview().await?))

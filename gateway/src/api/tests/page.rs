@@ -8,7 +8,7 @@ async fn the_page_may_run_its_own_script_only() {
     let door = Door::open().await;
     let answer = door.get("/").await;
     assert_eq!(
-        (answer.status, &*answer.headers["content-type"].to_str().unwrap()),
+        (answer.status, answer.headers["content-type"].to_str().unwrap()),
         (StatusCode::OK, "text/html; charset=utf-8")
     );
     let policy = answer.headers["content-security-policy"].to_str().unwrap().to_owned();
