@@ -323,8 +323,12 @@ impl HistoryRead for Past {
     ) -> BoxFuture<'a, Result<Vec<Point>, String>> {
         Box::pin(async move {
             let Ok(device) = device.parse::<DeviceId>() else { return Ok(Vec::new()) };
-            let rows =
-                self.0.history.rows(&device, from_ms, to_ms - 1, limit).await.map_err(|error| error.to_string())?;
+            let rows = self
+                .0
+                .history
+                .rows(&device, from_ms, to_ms - 1, limit, Some(metric))
+                .await
+                .map_err(|error| error.to_string())?;
             Ok(rows
                 .into_iter()
                 .filter_map(|row| {

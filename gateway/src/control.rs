@@ -302,10 +302,8 @@ impl Control {
             self.check_cause(order, confirmed).await?;
         }
         let stepped = work::take_step(&self.house.store, order, version, &step, actor, self.house.clock.now()).await?;
-        if stepped.ended {
-            if let Ok(device) = stepped.device.parse() {
-                self.ask(&device, Ask::OrderEnded).await?;
-            }
+        if let (true, Ok(device)) = (stepped.ended, stepped.device.parse()) {
+            self.ask(&device, Ask::OrderEnded).await?;
         }
         Ok(())
     }

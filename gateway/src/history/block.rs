@@ -5,6 +5,7 @@
 //! its presence and its values; texts are numbered in order of first use.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use firmware_proto::{BootId, DeviceTime, MessageOrder, Seq, ServerTime, Value};
 use pco::ChunkConfig;
@@ -76,6 +77,15 @@ pub fn encode(rows: &[&Row]) -> Vec<u8> {
 /// # Errors
 /// When the bytes are not a block.
 pub fn decode(block: &[u8]) -> Result<Vec<Row>, DamagedBlock> {
+    decode_part(block, 0..usize::MAX, None)
+}
+
+/// Decompresses some rows, with the readings of one datapoint only if it is named: the
+/// columns of the others are passed over.
+///
+/// # Errors
+/// When the bytes are not a block.
+pub fn decode_part(block: &[u8], part: Range<usize>, only: Option<&str>) -> Result<Vec<Row>, DamagedBlock> {
     let mut sections = Sections(block);
     let header: Vec<Column> =
         serde_json::from_slice(sections.next()?).map_err(|error| DamagedBlock(error.to_string()))?;
@@ -89,7 +99,8 @@ pub fn decode(block: &[u8]) -> Result<Vec<Row>, DamagedBlock> {
     if [received.len(), numbered.len(), boots.len(), seqs.len(), positions.len()].iter().any(|&len| len != count) {
         return Err(DamagedBlock("its columns differ in length".into()));
     }
-    let mut rows: Vec<Row> = (0..count)
+    let (first, end) = (part.start.min(count), part.end.min(count));
+    let mut rows: Vec<Row> = (first..end)
         .map(|n| Row {
             time: DeviceTime(times[n]),
             received: ServerTime(received[n]),
@@ -99,11 +110,20 @@ pub fn decode(block: &[u8]) -> Result<Vec<Row>, DamagedBlock> {
         })
         .collect();
     for column in header {
+        if only.is_some_and(|only| only != column.name) {
+            sections.next()?;
+            sections.next()?;
+            continue;
+        }
         let present: Vec<u32> = sections.numbers()?;
         let values = column_values(&column, &mut sections)?;
         for (row, value) in present.into_iter().zip(values) {
-            let row = rows.get_mut(row as usize).ok_or_else(|| DamagedBlock("a value has no row".into()))?;
-            row.readings.push((column.name.clone(), value));
+            if row as usize >= count {
+                return Err(DamagedBlock("a value has no row".into()));
+            }
+            if let Some(row) = (row as usize).checked_sub(first).and_then(|row| rows.get_mut(row)) {
+                row.readings.push((column.name.clone(), value));
+            }
         }
     }
     Ok(rows)

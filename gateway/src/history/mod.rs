@@ -110,7 +110,8 @@ impl HistoryStore {
         Ok(())
     }
 
-    /// A device's rows with `from_ms <= time <= to_ms`, in time order, at most `limit`.
+    /// A device's rows with `from_ms <= time <= to_ms`, in time order, at most `limit`; of one
+    /// datapoint only, and only rows that have it, if it is named.
     ///
     /// # Errors
     /// When a file or block cannot be read.
@@ -120,8 +121,12 @@ impl HistoryStore {
         from_ms: i64,
         to_ms: i64,
         limit: usize,
+        only: Option<&str>,
     ) -> Result<Vec<Row>, HistoryError> {
-        let wanted = |row: &Row| (from_ms..=to_ms).contains(&row.time.ms());
+        let wanted = |row: &Row| {
+            let has = only.is_none_or(|only| row.readings.iter().any(|(name, _)| name == only));
+            has && (from_ms..=to_ms).contains(&row.time.ms())
+        };
         // Pending first: a row that is flushed in between is then seen twice, never missed.
         let mut rows: BTreeMap<(i64, u64), Row> = self
             .pending()
@@ -132,7 +137,7 @@ impl HistoryStore {
             .collect();
         let months: Vec<Month> = self.months.lock().await.values().cloned().collect();
         for month in months {
-            for row in month.rows(device, from_ms, to_ms, limit).await? {
+            for row in month.rows(device, from_ms, to_ms, limit, only).await? {
                 if wanted(&row) {
                     rows.insert((row.time.ms(), row.position), row);
                 }

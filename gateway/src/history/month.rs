@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use firmware_proto::DeviceId;
+use futures::TryStreamExt as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
@@ -124,28 +125,34 @@ impl Month {
         Ok(())
     }
 
+    /// A device's rows of the runs that touch the span, until there are `limit` and no later run
+    /// can hold an earlier row.
     pub(super) async fn rows(
         &self,
         device: &DeviceId,
         from_ms: i64,
         to_ms: i64,
         limit: usize,
+        only: Option<&str>,
     ) -> Result<Vec<Row>, HistoryError> {
-        let runs: Vec<(i64, i64, Vec<u8>)> = sqlx::query_as(
-            "SELECT run.first, run.rows, block.data FROM run JOIN block ON block.id = run.block \
-             WHERE run.device = $1 AND run.from_ms <= $2 AND run.to_ms >= $3 ORDER BY run.from_ms LIMIT $4",
+        let mut runs = sqlx::query_as::<_, (i64, i64, i64, Vec<u8>)>(
+            "SELECT run.from_ms, run.first, run.rows, block.data FROM run JOIN block ON block.id = run.block \
+             WHERE run.device = $1 AND run.from_ms <= $2 AND run.to_ms >= $3 ORDER BY run.from_ms",
         )
         .bind(device.as_str())
         .bind(to_ms)
         .bind(from_ms)
-        // Each run has at least one row.
-        .bind(limit as i64)
-        .fetch_all(&self.0)
-        .await?;
-        let mut found = Vec::new();
-        for (first, rows, data) in runs {
-            let decoded = tokio::task::spawn_blocking(move || block::decode(&data)).await??;
-            found.extend(decoded.into_iter().skip(first as usize).take(rows as usize));
+        .fetch(&self.0);
+        let mut found: Vec<Row> = Vec::new();
+        while let Some((run_from_ms, first, rows, data)) = runs.try_next().await? {
+            let earlier = found.iter().filter(|row| row.time.ms() >= from_ms && row.time.ms() < run_from_ms);
+            if found.len() >= limit && earlier.count() >= limit {
+                break;
+            }
+            let only = only.map(str::to_owned);
+            let part = first as usize..(first + rows) as usize;
+            let decode = move || block::decode_part(&data, part, only.as_deref());
+            found.extend(tokio::task::spawn_blocking(decode).await??);
         }
         Ok(found)
     }

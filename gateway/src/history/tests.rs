@@ -17,7 +17,7 @@ fn row(device: &str, n: u64) -> DeviceRow {
 }
 
 async fn seqs(history: &HistoryStore, device: &str) -> Vec<u64> {
-    let rows = history.rows(&device.parse().unwrap(), i64::MIN, i64::MAX, 100_000).await.unwrap();
+    let rows = history.rows(&device.parse().unwrap(), i64::MIN, i64::MAX, 100_000, None).await.unwrap();
     rows.iter().map(|row| row.order.unwrap().seq.0).collect()
 }
 
@@ -34,7 +34,7 @@ async fn rows_are_read_before_and_after_flush_and_merge() {
     history.push(0, [row("a", 102)]);
     let expected: Vec<u64> = (0..=102).filter(|n| n % 3 == 0).filter(|n| *n != 100 && *n != 101).collect();
     assert_eq!(seqs(&history, "a").await, expected);
-    let some = history.rows(&"a".parse().unwrap(), 10_000, 30_000, 3).await.unwrap();
+    let some = history.rows(&"a".parse().unwrap(), 10_000, 30_000, 3, Some("power_w")).await.unwrap();
     assert_eq!(some.iter().map(|row| row.position).collect::<Vec<_>>(), [12, 15, 18]);
 }
 

@@ -23,6 +23,7 @@ CREATE TABLE twin (
     readings       TEXT NOT NULL,
     reported       TEXT NOT NULL
 );
+CREATE INDEX twin_by_seen ON twin (last_seen_ms);
 
 -- The shard's memory of a device, true at `position`. Written with every decision about the device.
 CREATE TABLE device_state (
@@ -72,6 +73,7 @@ CREATE TABLE finding (
 );
 CREATE INDEX finding_by_device ON finding (device, opened_ms);
 CREATE INDEX finding_by_state ON finding (state, opened_ms);
+CREATE INDEX finding_by_time ON finding (opened_ms, id);
 
 CREATE TABLE repair (
     id           TEXT PRIMARY KEY,
@@ -96,6 +98,7 @@ CREATE TABLE repair (
 );
 CREATE INDEX repair_by_device ON repair (device, created_ms);
 CREATE INDEX repair_by_state ON repair (state, created_ms);
+CREATE INDEX repair_by_time ON repair (created_ms, id);
 
 -- Every step of a repair or a work order, with its evidence.
 CREATE TABLE timeline (
@@ -146,6 +149,7 @@ CREATE TABLE work_order (
 );
 CREATE UNIQUE INDEX one_open_order_per_device ON work_order (device) WHERE closed_ms IS NULL;
 CREATE INDEX work_order_by_state ON work_order (state, created_ms);
+CREATE INDEX work_order_by_time ON work_order (created_ms, id);
 
 CREATE TABLE technician (
     id        TEXT PRIMARY KEY,
@@ -180,7 +184,7 @@ CREATE TABLE ledger (
     work_order TEXT REFERENCES work_order (id),
     actor      TEXT NOT NULL
 );
-CREATE INDEX ledger_by_place ON ledger (location, part);
+CREATE INDEX ledger_by_place ON ledger (location, part, on_hand, reserved);
 CREATE INDEX ledger_by_order ON ledger (work_order);
 
 CREATE TABLE token (
