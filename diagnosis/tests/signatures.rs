@@ -267,7 +267,7 @@ fn cases() -> Vec<Case> {
             with(
                 ac(s),
                 &[
-                    ("compressor_hz", 36.0.into()),
+                    ("compressor_hz", 27.0.into()),
                     ("compressor_a", (36.0 * 0.078).into()),
                     ("room_temp_c", 26.2.into()),
                     ("indoor_coil_temp_c", 13.0.into()),

@@ -18,7 +18,8 @@ use gateway::shard::room::{Memory, Room, Twin};
 use gateway::store::changes::Change;
 
 const HOUR_MS: i64 = 3_600_000;
-const START_MS: i64 = 1_780_000_000_000;
+/// 06:00 of a day, as the demo begins: what only shows in the heat of the day then has its time.
+const START_MS: i64 = 20_600 * 24 * HOUR_MS + 6 * HOUR_MS;
 const DEVICES: usize = 60;
 const FAULTS: usize = 24;
 const HOURS: i64 = 20;
@@ -47,6 +48,22 @@ struct Outcome {
     mistaken: Vec<String>,
     false_findings: Vec<String>,
     unsafe_actions: usize,
+}
+
+impl Outcome {
+    /// Bars of the demo that this run missed.
+    fn broken(&self) -> Vec<String> {
+        let bars = [
+            (self.faults >= 20, format!("{} faults", self.faults)),
+            (self.kinds.len() >= 10, format!("{} kinds", self.kinds.len())),
+            (self.correct * 100 >= self.faults * 80, format!("{} of {} right", self.correct, self.faults)),
+            (self.false_findings.len() <= 2, format!("false findings {:?}", self.false_findings)),
+            (self.falsely_verified == 0, format!("{} falsely verified", self.falsely_verified)),
+            (self.unsafe_actions == 0, format!("{} unsafe actions", self.unsafe_actions)),
+            (self.unhandled.is_empty(), format!("not handled {:?}", self.unhandled)),
+        ];
+        bars.into_iter().filter(|(holds, _)| !holds).map(|(_, what)| what).collect()
+    }
 }
 
 impl House {
@@ -150,7 +167,13 @@ impl House {
         }
         let handled = (verified == 1 && self.orders == 0) || self.orders == 1;
         if !handled {
-            outcome.unhandled.push(format!("{device}: {} {:?} {:?}", fault.key, self.findings, self.repairs));
+            let found: Vec<f64> = self.findings.iter().map(|(at, _)| hours(*at)).collect();
+            outcome.unhandled.push(format!(
+                "{device}: {} (at {:.1} h, found at {found:.1?} h) {:?}",
+                fault.key,
+                hours(injected),
+                self.repairs
+            ));
         }
     }
 }
@@ -182,6 +205,7 @@ fn run(seed: u64, catalogue: &Catalogue) -> Outcome {
 fn faults_are_found_named_and_handled() {
     let seeds: u64 = std::env::var("FETTLE_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(4);
     let catalogue = Catalogue::builtin().expect("the built-in catalogue is valid");
+    let mut broken: Vec<String> = Vec::new();
     let mut mistakes: BTreeMap<String, usize> = BTreeMap::new();
     for seed in 1..=seeds {
         let outcome = run(seed, &catalogue);
@@ -199,12 +223,8 @@ fn faults_are_found_named_and_handled() {
             let what = line.split(": ").nth(1).unwrap_or_default().split(" (").next().unwrap_or_default();
             *mistakes.entry(what.to_owned()).or_default() += 1;
         }
-        assert!(outcome.faults >= 20 && outcome.kinds.len() >= 10, "seed {seed}: {outcome:#?}");
-        assert!(outcome.correct * 100 >= outcome.faults * 80, "seed {seed}: {outcome:#?}");
-        assert!(outcome.false_findings.len() <= 2, "seed {seed}: {outcome:#?}");
-        assert_eq!(outcome.falsely_verified, 0, "seed {seed}: {outcome:#?}");
-        assert_eq!(outcome.unsafe_actions, 0, "seed {seed}: {outcome:#?}");
-        assert!(outcome.unhandled.is_empty(), "seed {seed}: {outcome:#?}");
+        broken.extend(outcome.broken().into_iter().map(|what| format!("seed {seed}: {what}")));
     }
     println!("mistakes by kind: {mistakes:#?}");
+    assert!(broken.is_empty(), "{broken:#?}");
 }

@@ -455,7 +455,7 @@ impl Machine for SplitAc {
             "outdoor_fan_motor_worn" => condition.outdoor_fan = graded(0.55, 0.30, severity),
             "room_sensor_offset" => condition.room_offset_k = graded(2.5, 5.0, severity),
             "wrong_parameter_set" => {
-                self.max_hz = graded(38.0, 32.0, severity).round();
+                self.max_hz = graded(30.0, 24.0, severity).round();
                 self.foreign_parameters = true;
             }
             "control_loop_hung" => condition.loop_hangs_soon = true,

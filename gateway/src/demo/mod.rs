@@ -66,7 +66,7 @@ pub struct DemoOptions {
 pub async fn run(options: DemoOptions) -> anyhow::Result<ExitCode> {
     log(&Log { filter: std::env::var("RUST_LOG").unwrap_or_else(|_| "warn".into()), ..Log::default() })?;
     let dir = tempfile::tempdir().context("a directory for the demo's state")?;
-    let time = ScaledTime { anchor_ms: ScaledTime::REAL.now_ms(), speed: f64::from(options.speed) };
+    let time = from_next_morning(ScaledTime::REAL.now_ms(), f64::from(options.speed));
     let mut app = App::start(config(dir.path(), &options, time)).await?;
     let specs = setting::furnish(&app, manifest(options.devices.into(), options.seed)).await?;
     let plan = plan(&options, &specs, time);
@@ -88,6 +88,16 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<ExitCode> {
     app.stop().await?;
     summary.print(options.json);
     Ok(if summary.broken_invariants.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A clock that reads the next 06:00 at wall time `now_ms`: the town wakes up, and what only
+/// shows in the heat of the day has its time.
+fn from_next_morning(now_ms: i64, speed: f64) -> ScaledTime {
+    const DAY_MS: i64 = 24 * 3_600_000;
+    const MORNING_MS: i64 = 6 * 3_600_000;
+    let ahead_ms = (MORNING_MS - now_ms).rem_euclid(DAY_MS);
+    // now + ahead = anchor + (now - anchor) * speed, solved for the anchor.
+    ScaledTime { anchor_ms: now_ms - (ahead_ms as f64 / (speed - 1.0)) as i64, speed }
 }
 
 fn config(dir: &std::path::Path, options: &DemoOptions, time: ScaledTime) -> Config {
