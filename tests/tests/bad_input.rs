@@ -85,7 +85,7 @@ fn a_sender_hears_what_was_wrong() {
     let dir = tempfile::tempdir().unwrap();
     let gateway = Gateway::start(dir.path(), "").unwrap();
     let mut ac = Speaker::registered(&gateway, "AC-1");
-    check(&ac.told("tlm", "{\"readings\": "), "payload", "EOF");
+    check(&ac.told("tlm", "{\"readings\": "), "readings", "EOF");
     check(
         &ac.told("tlm", r#"{"seq": 1, "readings": {"room_tmp_c": 20.0}}"#),
         "readings.room_tmp_c",

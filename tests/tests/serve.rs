@@ -47,10 +47,15 @@ fn a_malformed_catalogue_is_refused_with_file_and_line() {
     let dir = tempfile::tempdir().unwrap();
     let ty = dir.path().join("catalogue/toaster");
     std::fs::create_dir_all(&ty).unwrap();
-    std::fs::write(ty.join("profile.toml"), "name = \"Toaster\"\nnonsense = 1\n").unwrap();
+    let known = concat!(env!("CARGO_MANIFEST_DIR"), "/../diagnosis/catalog/power-meter");
+    for file in ["profile.toml", "detectors.toml", "faults.toml", "repairs.toml", "parts.toml"] {
+        let text = std::fs::read_to_string(format!("{known}/{file}")).unwrap();
+        let text = if file == "profile.toml" { format!("nonsense = 1\n{text}") } else { text };
+        std::fs::write(ty.join(file), text).unwrap();
+    }
     let file = dir.path().join("g.toml");
     std::fs::write(&file, format!("[catalogue]\noverlay = {:?}\n", dir.path().join("catalogue"))).unwrap();
-    check_refused(&["check-config", file.to_str().unwrap()], &["toaster", "profile.toml", "nonsense"]);
+    check_refused(&["check-config", file.to_str().unwrap()], &["toaster/profile.toml:1", "nonsense"]);
 }
 
 #[test]

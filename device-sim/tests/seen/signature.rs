@@ -102,7 +102,7 @@ fn room_sensor_offset(rows: &[Row]) -> bool {
 
 fn ac_wrong_parameters(rows: &[Row]) -> bool {
     last_all(rows, 10, |row| {
-        (31.5..38.5).contains(&row.number("compressor_hz"))
+        (23.5..30.5).contains(&row.number("compressor_hz"))
             && over_setpoint(row) > 1.5
             && row.text("error_code").is_empty()
     }) && last(rows, 10).is_some_and(|window| constant(window, "compressor_hz"))
