@@ -31,7 +31,7 @@ const QUIET_FIRST: Duration = Duration::from_secs(2 * 3_600);
 const OPEN_END: Duration = Duration::from_secs(20 * 3_600);
 
 /// How long messages under way may take at the end, by the wall.
-const DRAIN: Duration = Duration::from_secs(5);
+const DRAIN: Duration = Duration::from_secs(10);
 
 /// How the demo runs.
 #[derive(Debug, Clone, Args)]
@@ -74,17 +74,17 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<ExitCode> {
     let fleet = Arc::new(Fleet::start(FleetConfig { broker: app.mqtt, time, specs, plan: plan.clone() }));
     let house = app.house().clone();
     let started = std::time::Instant::now();
-    tokio::select! {
-        () = watch(&house, &fleet, &options) => {}
-        () = stop_signal()? => {}
+    let complete = tokio::select! {
+        () = watch(&house, &fleet, &options) => true,
+        () = stop_signal()? => false,
         error = app.failed() => return Err(error),
-    }
+    };
     let length = started.elapsed();
     let fleet = Arc::into_inner(fleet).expect("only the watch had another handle, and it has ended");
     let truths = fleet.stop().await;
     drain(&house, truths.iter().map(|truth| truth.acknowledged).sum()).await;
     let verdict = judge::judge(&house.store, &truths).await?;
-    let summary = Summary::new(&options, length, &house.tally, &plan, &truths, verdict);
+    let summary = Summary::new(&options, length, complete, &house.tally, &plan, &truths, verdict);
     app.stop().await?;
     summary.print(options.json);
     Ok(if summary.broken_invariants.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
