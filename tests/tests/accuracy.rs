@@ -4,6 +4,8 @@
 //! The rooms and the driver are the gateway's own; the simulator keeps the truth.
 //! `FETTLE_SEEDS=100 cargo nextest run --release -p fettle-tests accuracy` looks at more.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

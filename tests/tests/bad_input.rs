@@ -1,5 +1,7 @@
 //! Whatever a sender does wrong is told to it, counted and kept; others do not notice.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::process::Command;
 use std::time::Duration;
 

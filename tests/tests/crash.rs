@@ -2,6 +2,8 @@
 //!
 //! `FETTLE_KILLS=50 cargo nextest run --release -p fettle-tests crash` kills more often.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;

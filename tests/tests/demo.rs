@@ -1,5 +1,7 @@
 //! The main job, as a newcomer runs it, and its page in a real browser.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;

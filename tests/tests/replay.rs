@@ -4,6 +4,8 @@
 //! Data: the appliance power set of the recorded data (one-minute power, one appliance
 //! and day a file). No model is judged here, so no split is needed.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;

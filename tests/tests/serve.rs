@@ -1,5 +1,7 @@
 //! `gateway serve` as its operator meets it: start, wrong input, stop.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::process::Command;
 use std::time::Duration;
 

@@ -1,6 +1,8 @@
 //! The house rules that a compiler does not check: who may depend on whom, what stays
 //! pure, how files look.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
