@@ -56,9 +56,8 @@ fn rows(file: &Path) -> BTreeMap<u64, Option<f64>> {
         .collect()
 }
 
-/// A device id from the last three levels of the path, as `--id-levels 3` makes it.
-fn listed_devices(files: &[PathBuf], mapping: &Path) -> BTreeMap<String, PathBuf> {
-    let _ = mapping;
+/// Device ids from the last two levels of the path, as `--id-levels 2` makes them.
+fn listed_devices(files: &[PathBuf]) -> BTreeMap<String, PathBuf> {
     files
         .iter()
         .map(|file| {
@@ -82,7 +81,7 @@ fn every_recorded_row_is_stored_exactly_once() {
     std::fs::create_dir(&unpacked).unwrap();
     let files = days(&data, &unpacked);
     let mapping = Path::new(env!("CARGO_MANIFEST_DIR")).join("../device-sim/mappings/appliance-power.toml");
-    let devices = listed_devices(&files, &mapping);
+    let devices = listed_devices(&files);
     assert_eq!(devices.len(), files.len(), "every file is a device of its own");
 
     let state = dir.path().join("state");
