@@ -205,7 +205,7 @@ fn run(seed: u64, catalogue: &Catalogue) -> Outcome {
 
 #[test]
 fn faults_are_found_named_and_handled() {
-    let seeds: u64 = std::env::var("FETTLE_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(4);
+    let seeds: u64 = std::env::var("FETTLE_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(10);
     let catalogue = Catalogue::builtin().expect("the built-in catalogue is valid");
     let mut broken: Vec<String> = Vec::new();
     let mut mistakes: BTreeMap<String, usize> = BTreeMap::new();
