@@ -37,7 +37,7 @@ fn the_page_shows_the_fleet_in_a_browser() {
     let page = lines.map_while(Result::ok).find_map(|line| Some(line.strip_prefix("status page")?.trim().to_owned()));
     let page = page.expect("the demo prints its status page");
     let profile = tempfile::tempdir().unwrap();
-    let shown = wait_for("the six devices on the page", Duration::from_secs(60), || {
+    let shown = wait_for("the six devices on the page", Duration::from_secs(180), || {
         let out = Command::new("chromium")
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
             .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
