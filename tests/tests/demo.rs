@@ -33,8 +33,10 @@ fn the_page_shows_the_fleet_in_a_browser() {
         Command::new(binary("gateway")).args(["demo", "--devices", "6", "--seed", "2"]).stderr(Stdio::piped()),
     )
     .unwrap();
-    let lines = BufReader::new(demo.0.stderr.take().unwrap()).lines();
-    let page = lines.map_while(Result::ok).find_map(|line| Some(line.strip_prefix("status page")?.trim().to_owned()));
+    // Kept open to the end: a demo that cannot print ends.
+    let mut lines = BufReader::new(demo.0.stderr.take().unwrap()).lines();
+    let page =
+        lines.by_ref().map_while(Result::ok).find_map(|line| Some(line.strip_prefix("status page")?.trim().to_owned()));
     let page = page.expect("the demo prints its status page");
     let profile = tempfile::tempdir().unwrap();
     let shown = wait_for("the six devices on the page", Duration::from_secs(180), || {
@@ -52,4 +54,5 @@ fn the_page_shows_the_fleet_in_a_browser() {
             .then_some(dom))
     });
     shown.unwrap();
+    drop(lines);
 }
