@@ -40,10 +40,10 @@ impl Speaker {
     /// Reads packets until one is wanted.
     fn until<T>(&mut self, wanted: impl Fn(&Packet) -> Option<T>) -> anyhow::Result<T> {
         for event in self.connection.iter() {
-            if let Event::Incoming(packet) = event? {
-                if let Some(found) = wanted(&packet) {
-                    return Ok(found);
-                }
+            if let Event::Incoming(packet) = event?
+                && let Some(found) = wanted(&packet)
+            {
+                return Ok(found);
             }
         }
         anyhow::bail!("the connection ended")
