@@ -8,19 +8,21 @@
 //!    batch and syncs that; then the front acknowledges, and readers see it.
 //! 3. [`fanout`]: what the gateway made of it goes to service subscribers through rumqttd, in process.
 //!
-//! Commands take the other way: [`front::Downlinks`] writes to the socket of a device, which the front owns.
+//! Commands take the other way: [`Downlinks`] writes to the socket of a device, which the front owns.
 //!
 //! Not here: what a message means (that is ingest, in the gateway), which command is due (the gateway's
 //! outbox), who owns which device (a [`front::Policy`] that the gateway supplies), TLS, MQTT 5 and WebSocket
 //! (yet).
 
+mod downlink;
 pub mod fanout;
 mod filter;
 pub mod front;
 pub mod journal;
 
+pub use downlink::{DeviceMessage, Downlinks, SendError};
 pub use fanout::{Fanout, FanoutError, FanoutMessage, FanoutSubscription};
 pub use front::{
-    Credentials, Denied, Downlinks, Front, FrontConfig, FrontError, Identity, Limits, Policy, SendError, SessionEvent,
+    ClientCertificate, Credentials, Denied, Front, FrontConfig, FrontError, Identity, Limits, Policy, SessionEvent,
 };
 pub use journal::{Entry, Journal, JournalConfig, JournalError, JournalReader, Position, Record};

@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use broker::{Position, SendError, SessionEvent};
+use broker::{DeviceMessage, Position, SendError, SessionEvent};
 use bytes::Bytes;
 use firmware_proto::{Topic, UplinkKind};
 use rumqttc::mqttbytes::v4::Packet;
@@ -339,7 +339,7 @@ async fn a_device_subscribes_to_its_own_only() {
     }
     assert!(device.subscribe("ag/v1/home/ac-1/err").await);
     assert!(!run.downlinks.is_online(&address("ac-1").device), "errors are not commands");
-    run.downlinks.send(&address("ac-1").device, "ag/v1/home/ac-1/err".into(), Bytes::from("bad")).unwrap();
+    run.downlinks.send(&address("ac-1").device, DeviceMessage::new("ag/v1/home/ac-1/err", "bad")).unwrap();
     assert_eq!(device.message().await.payload, "bad");
 }
 
@@ -348,7 +348,7 @@ async fn commands_reach_the_device_in_order() {
     let mut run = Running::start().await;
     let device_id = address("ac-1").device;
     let topic = command_topic("ac-1");
-    let send = |number: u32| run.downlinks.send(&device_id, topic.clone(), number.to_string().into());
+    let send = |number: u32| run.downlinks.send(&device_id, DeviceMessage::new(topic.clone(), number.to_string()));
     assert_eq!(send(0), Err(SendError::NotConnected));
     let mut device = run.device("ac-1").await;
     assert_eq!(send(0), Err(SendError::NotSubscribed));
@@ -363,7 +363,7 @@ async fn commands_reach_the_device_in_order() {
         assert_eq!((message.qos, &message.topic), (QoS::AtLeastOnce, &topic));
     }
     let too_large = vec![0; 70_000];
-    assert_eq!(run.downlinks.send(&device_id, topic.clone(), too_large.into()), Err(SendError::TooLarge));
+    assert_eq!(run.downlinks.send(&device_id, DeviceMessage::new(topic.clone(), too_large)), Err(SendError::TooLarge));
     device.client.unsubscribe(address("ac-1").command_filter()).await.unwrap();
     while !matches!(device.packet().await, rumqttc::Packet::UnsubAck(_)) {}
     assert_eq!(send(0), Err(SendError::NotSubscribed));
@@ -390,7 +390,7 @@ async fn a_device_that_does_not_acknowledge_gets_no_more() {
     // The connection's task takes two, three more wait.
     timeout(SOON, async {
         loop {
-            match run.downlinks.send(&device_id, command_topic("ac-1"), sent.to_string().into()) {
+            match run.downlinks.send(&device_id, DeviceMessage::new(command_topic("ac-1"), sent.to_string())) {
                 Ok(()) => sent += 1,
                 Err(SendError::Busy) if sent == 5 => break,
                 Err(SendError::Busy) => tokio::task::yield_now().await,
@@ -408,7 +408,7 @@ async fn a_device_that_does_not_acknowledge_gets_no_more() {
     }
     // Out of order.
     for number in 0..2 {
-        run.downlinks.send(&device_id, command_topic("ac-1"), number.to_string().into()).unwrap();
+        run.downlinks.send(&device_id, DeviceMessage::new(command_topic("ac-1"), number.to_string())).unwrap();
     }
     let (Some(Packet::Publish(_)), Some(Packet::Publish(second))) = (raw.packet().await, raw.packet().await) else {
         panic!()

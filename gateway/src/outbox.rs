@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use broker::SessionEvent;
+use broker::{DeviceMessage, SessionEvent};
 use firmware_proto::DeviceAddress;
 use tokio::sync::mpsc;
 
@@ -57,7 +57,7 @@ async fn resend(house: &House, address: &DeviceAddress) -> Result<(), StoreError
             .fetch_all(house.store.read())
             .await?;
     for (topic, payload) in waiting {
-        if let Err(error) = house.downlinks.send(&address.device, topic, payload.into()) {
+        if let Err(error) = house.downlinks.send(&address.device, DeviceMessage::new(topic, payload)) {
             tracing::debug!(device = %address, %error, "a command waits on");
         }
     }

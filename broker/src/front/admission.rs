@@ -108,8 +108,13 @@ async fn authenticate(
     let (id, name) = (client_id.to_owned(), username.map(str::to_owned));
     // It may hash a password, which must not hold other connections up.
     let decision = tokio::task::spawn_blocking(move || {
-        let credentials =
-            Credentials { client_id: &id, username: name.as_deref(), password: password.as_deref(), peer };
+        let credentials = Credentials {
+            client_id: &id,
+            username: name.as_deref(),
+            password: password.as_deref(),
+            certificate: None,
+            peer,
+        };
         policy.authenticate(&credentials)
     })
     .await

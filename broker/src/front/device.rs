@@ -11,11 +11,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
-use super::downlink::{DeviceLink, Outgoing};
+use super::downlink::DeviceLink;
 use super::refusal::Reason;
 use super::socket::{End, Socket};
 use super::wire::{self, Incoming};
 use super::{Gate, SessionEvent, shut_down};
+use crate::downlink::DeviceMessage;
 use crate::journal::{Entry, Offer, Position, Progress};
 
 pub(super) struct DeviceSession<S> {
@@ -23,9 +24,9 @@ pub(super) struct DeviceSession<S> {
     socket: Socket<S>,
     address: DeviceAddress,
     link: Arc<DeviceLink>,
-    commands: mpsc::Receiver<Outgoing>,
+    commands: mpsc::Receiver<(DeviceMessage, QoS)>,
     /// A command taken from the queue and not yet written.
-    next_command: Option<Outgoing>,
+    next_command: Option<(DeviceMessage, QoS)>,
     /// Packet ids of commands that the device has not acknowledged, oldest first.
     commands_inflight: VecDeque<u16>,
     last_packet_id: u16,
@@ -51,7 +52,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> DeviceSession<S> {
         socket: Socket<S>,
         address: DeviceAddress,
         link: Arc<DeviceLink>,
-        commands: mpsc::Receiver<Outgoing>,
+        commands: mpsc::Receiver<(DeviceMessage, QoS)>,
     ) -> Self {
         Self {
             socket,
@@ -247,7 +248,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> DeviceSession<S> {
     fn write_commands(&mut self) {
         while self.commands_inflight.len() < self.gate.limits.commands_inflight {
             let Some(command) = self.next_command.take().or_else(|| self.commands.try_recv().ok()) else { return };
-            let Outgoing { topic, payload, qos } = command;
+            let (DeviceMessage { topic, payload, .. }, qos) = command;
             let packet_id = if qos == QoS::AtMostOnce { 0 } else { self.next_packet_id() };
             wire::write_publish(&mut self.socket.output, topic, payload, qos, packet_id);
         }

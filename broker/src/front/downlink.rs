@@ -1,102 +1,58 @@
-//! Messages to devices.
+//! Messages to devices that are connected to the front.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use firmware_proto::{DeviceAddress, DeviceId};
 use rumqttc::mqttbytes::QoS;
-use thiserror::Error;
 use tokio::sync::mpsc;
 
 use super::registry::Registry;
 use super::wire;
+use crate::downlink::{DeviceMessage, Downlink, SendError};
 use crate::filter;
 
-/// Why a message was not handed to a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum SendError {
-    /// No connection.
-    #[error("the device is not connected")]
-    NotConnected,
-    /// Connected, but nothing it subscribed to covers the topic.
-    #[error("the device has not subscribed to this topic")]
-    NotSubscribed,
-    /// Too many messages wait for it already; try again when it has taken some.
-    #[error("too many messages wait for the device already")]
-    Busy,
-    /// Larger than [`Limits::packet_bytes`](super::Limits::packet_bytes).
-    #[error("the message is larger than a packet may be")]
-    TooLarge,
+/// The way to the devices that are connected to the front.
+pub(super) struct Connected {
+    pub devices: Arc<Registry<DeviceId, DeviceLink>>,
+    pub online: Arc<AtomicUsize>,
+    pub packet_bytes: usize,
 }
 
-/// Sends messages to connected devices. Cheap to clone.
-#[derive(Clone)]
-pub struct Downlinks {
-    pub(super) devices: Arc<Registry<DeviceId, DeviceLink>>,
-    pub(super) online: Arc<AtomicUsize>,
-    pub(super) packet_bytes: usize,
-}
+impl Downlink for Connected {
+    fn send(&self, device: &DeviceId, message: DeviceMessage) -> Result<(), SendError> {
+        if !wire::fits(&message.topic, &message.payload, self.packet_bytes) {
+            return Err(SendError::TooLarge);
+        }
+        let link = self.devices.link(device).ok_or(SendError::NotConnected)?;
+        let qos = link.subscribed(&message.topic).ok_or(SendError::NotSubscribed)?;
+        link.queue.try_send((message, qos)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => SendError::Busy,
+            mpsc::error::TrySendError::Closed(_) => SendError::NotConnected,
+        })
+    }
 
-/// A message on its way to a device.
-#[derive(Debug)]
-pub(super) struct Outgoing {
-    pub topic: String,
-    pub payload: Bytes,
-    pub qos: QoS,
+    fn is_online(&self, device: &DeviceId) -> bool {
+        self.devices.link(device).is_some_and(|link| link.is_online())
+    }
+
+    fn online_count(&self) -> usize {
+        self.online.load(Ordering::Relaxed)
+    }
 }
 
 /// What others may know of a device's connection.
 pub(super) struct DeviceLink {
-    queue: mpsc::Sender<Outgoing>,
+    queue: mpsc::Sender<(DeviceMessage, QoS)>,
     subscriptions: Mutex<Vec<(String, QoS)>>,
     online: AtomicBool,
     /// Counts the devices that are online.
     total: Arc<AtomicUsize>,
 }
 
-impl Downlinks {
-    /// Hands a message to the device's connection, with QoS 1 if the device subscribed so. Never waits. Messages to
-    /// one device are written in the order in which they were handed over.
-    ///
-    /// `Ok` means that it will be written if the connection lasts; whether the device acted on it, only its result
-    /// says.
-    ///
-    /// # Errors
-    /// Why it will not be written.
-    pub fn send(&self, device: &DeviceId, topic: String, payload: Bytes) -> Result<(), SendError> {
-        if !wire::fits(&topic, &payload, self.packet_bytes) {
-            return Err(SendError::TooLarge);
-        }
-        let link = self.devices.link(device).ok_or(SendError::NotConnected)?;
-        let qos = link.subscribed(&topic).ok_or(SendError::NotSubscribed)?;
-        link.queue.try_send(Outgoing { topic, payload, qos }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => SendError::Busy,
-            mpsc::error::TrySendError::Closed(_) => SendError::NotConnected,
-        })
-    }
-
-    /// Whether the device is connected and has subscribed to its commands.
-    pub fn is_online(&self, device: &DeviceId) -> bool {
-        self.devices.link(device).is_some_and(|link| link.is_online())
-    }
-
-    /// How many devices are.
-    pub fn online_count(&self) -> usize {
-        self.online.load(Ordering::Relaxed)
-    }
-}
-
-impl std::fmt::Debug for Downlinks {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Downlinks").field("online", &self.online_count()).finish_non_exhaustive()
-    }
-}
-
 impl DeviceLink {
     /// A link, and the other end of its queue.
-    pub fn new(queue: usize, total: Arc<AtomicUsize>) -> (Arc<Self>, mpsc::Receiver<Outgoing>) {
+    pub fn new(queue: usize, total: Arc<AtomicUsize>) -> (Arc<Self>, mpsc::Receiver<(DeviceMessage, QoS)>) {
         let (sender, receiver) = mpsc::channel(queue.max(1));
         let link = Self { queue: sender, subscriptions: Mutex::default(), online: AtomicBool::new(false), total };
         (Arc::new(link), receiver)

@@ -21,7 +21,7 @@ pub struct Limits {
     /// Commands written to a device and not yet acknowledged. 16: a device with little memory handles one at a
     /// time; more only helps while a backlog drains.
     pub commands_inflight: usize,
-    /// Commands that wait behind those; then [`SendError::Busy`](super::SendError). 32: the outbox keeps the rest.
+    /// Commands that wait behind those; then [`SendError::Busy`](crate::SendError). 32: the outbox keeps the rest.
     pub commands_queued: usize,
     /// From accepting the socket to CONNACK. 10 s: a modem on a bad line needs some seconds, a slowloris gets no
     /// more.

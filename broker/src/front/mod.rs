@@ -22,6 +22,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::downlink::Downlinks;
 use crate::fanout::Fanout;
 use crate::journal::Journal;
 
@@ -39,11 +40,10 @@ mod service;
 mod socket;
 mod wire;
 
-pub use downlink::{Downlinks, SendError};
 pub use limits::Limits;
-pub use policy::{Credentials, Denied, Identity, Policy};
+pub use policy::{ClientCertificate, Credentials, Denied, Identity, Policy};
 
-use downlink::DeviceLink;
+use downlink::{Connected, DeviceLink};
 use meters::Meters;
 use refusal::Refusals;
 use registry::Registry;
@@ -157,11 +157,11 @@ impl Front {
 
     /// The way to the devices.
     pub fn downlink(&self) -> Downlinks {
-        Downlinks {
+        Downlinks::new(Connected {
             devices: Arc::clone(&self.gate.devices),
             online: Arc::clone(&self.gate.online),
             packet_bytes: self.gate.limits.packet_bytes,
-        }
+        })
     }
 
     /// Stops accepting and reading, acknowledges what is in flight within [`Limits::shutdown`], closes. Close the

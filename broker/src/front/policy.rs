@@ -8,12 +8,14 @@ use thiserror::Error;
 /// What a CONNECT said about its sender.
 #[derive(Clone, Copy)]
 pub struct Credentials<'a> {
-    /// Client id; never empty.
+    /// Client id; empty if the client leaves the choice to us.
     pub client_id: &'a str,
     /// User name, if one was sent.
     pub username: Option<&'a str>,
     /// Password or token, if one was sent.
     pub password: Option<&'a str>,
+    /// The certificate that the client proved to own, if it showed one.
+    pub certificate: Option<&'a ClientCertificate>,
     /// Where the connection comes from.
     pub peer: SocketAddr,
 }
@@ -24,9 +26,19 @@ impl std::fmt::Debug for Credentials<'_> {
             .field("client_id", &self.client_id)
             .field("username", &self.username)
             .field("password", &self.password.map(|_| "…"))
+            .field("certificate", &self.certificate)
             .field("peer", &self.peer)
             .finish()
     }
+}
+
+/// A client certificate that a configured authority issued, within its term and not revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// Who it stands for: the DNS and URI names of its subject alternative name, or else its common name.
+    pub names: Vec<String>,
+    /// Serial number, upper-case hexadecimal without leading zeros.
+    pub serial: String,
 }
 
 /// Who is at the other end.

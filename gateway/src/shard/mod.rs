@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use broker::{Downlinks, Fanout, Journal, JournalError, Position, Record};
+use broker::{DeviceMessage, Downlinks, Fanout, Journal, JournalError, Position, Record};
 use bytes::Bytes;
 use diagnosis::Catalogue;
 use firmware_proto::{DeviceId, ServerTime};
@@ -289,14 +289,14 @@ impl Shard {
                 Outgoing::Command(command) => {
                     // Not connected or busy: the outbox has it, and it is sent when the device is back.
                     if let Err(error) =
-                        self.house.downlinks.send(&command.device, command.topic, command.payload.into())
+                        self.house.downlinks.send(&command.device, DeviceMessage::new(command.topic, command.payload))
                     {
                         tracing::debug!(device = %command.device, command = command.command_id, %error, "command waits");
                     }
                 }
                 Outgoing::Downlink { device, topic, payload } => {
                     // A courtesy to the sender; the reject log has it.
-                    let _ = self.house.downlinks.send(&device, topic, payload);
+                    let _ = self.house.downlinks.send(&device, DeviceMessage::new(topic, payload));
                 }
                 Outgoing::Service { topic, payload } => self.house.fanout.publish(&topic, payload),
             }
