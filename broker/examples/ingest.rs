@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use broker::{
-    Credentials, Denied, Fanout, Front, FrontConfig, Identity, Journal, JournalConfig, Limits, Policy, Position,
-    SessionEvent,
+    Credentials, Denied, Fanout, Front, FrontConfig, FrontParts, Identity, Journal, JournalConfig, Limits, Listener, Policy,
+    Position, SessionEvent, Transport,
 };
 use bytes::{Buf, BytesMut};
 use firmware_proto::{DeviceAddress, ServerTime};
@@ -64,7 +64,7 @@ fn main() -> Result<(), Failure> {
     println!("fdatasync of 4 KiB appended: {}", sync_latency(&dir)?);
     let runtime = tokio::runtime::Runtime::new()?;
     let (front, journal) = runtime.block_on(serve(&dir))?;
-    let addr = front.local_addr();
+    let addr = front.address(Transport::Tcp).ok_or("no listener")?;
     let began = Instant::now();
     let until = began + Duration::from_secs(seconds);
     let rate = rate.map(|rate| rate / connections as f64);
@@ -93,11 +93,19 @@ fn main() -> Result<(), Failure> {
 
 async fn serve(dir: &Path) -> Result<(Front, Journal), Failure> {
     let journal = Journal::open(JournalConfig::new(dir))?;
-    let config = FrontConfig { listen: "127.0.0.1:0".parse()?, limits: Limits::default() };
-    let clock = Arc::new(|| ServerTime(0));
+    let listener = Listener { transport: Transport::Tcp, address: "127.0.0.1:0".parse()? };
+    let config = FrontConfig { listeners: vec![listener], tls: None, limits: Limits::default() };
     let (sessions, mut events) = mpsc::channel::<SessionEvent>(1_000);
     tokio::spawn(async move { while events.recv().await.is_some() {} });
-    let front = Front::start(config, Arc::new(Anybody), journal.clone(), clock, Fanout::start()?, sessions).await?;
+    let parts = FrontParts {
+        policy: Arc::new(Anybody),
+        journal: journal.clone(),
+        clock: Arc::new(|| ServerTime(0)),
+        fanout: Fanout::start()?,
+        retained: None,
+        sessions,
+    };
+    let front = Front::start(config, parts).await?;
     let mut reader = journal.reader(Position(0))?;
     let follower = journal.clone();
     // As the gateway does: somebody reads, and lets go of what was read.

@@ -50,6 +50,7 @@ pub(crate) trait Downlink: Send + Sync {
     fn send(&self, device: &DeviceId, message: DeviceMessage) -> Result<(), SendError>;
     fn is_online(&self, device: &DeviceId) -> bool;
     fn online_count(&self) -> usize;
+    fn disconnect(&self, device: &DeviceId);
 }
 
 /// Sends messages to connected devices. Cheap to clone.
@@ -81,6 +82,11 @@ impl Downlinks {
     /// How many devices are.
     pub fn online_count(&self) -> usize {
         self.0.online_count()
+    }
+
+    /// Ends the device's connection, because it may not be here any more. It is asked who it is when it comes back.
+    pub fn disconnect(&self, device: &DeviceId) {
+        self.0.disconnect(device);
     }
 }
 

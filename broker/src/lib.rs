@@ -11,8 +11,7 @@
 //! Commands take the other way: [`Downlinks`] writes to the socket of a device, which the front owns.
 //!
 //! Not here: what a message means (that is ingest, in the gateway), which command is due (the gateway's
-//! outbox), who owns which device (a [`front::Policy`] that the gateway supplies), TLS, MQTT 5 and WebSocket
-//! (yet).
+//! outbox), who owns which device (a [`front::Policy`] that the gateway supplies).
 
 mod downlink;
 pub mod fanout;
@@ -23,6 +22,7 @@ pub mod journal;
 pub use downlink::{DeviceMessage, Downlinks, SendError};
 pub use fanout::{Fanout, FanoutError, FanoutMessage, FanoutSubscription};
 pub use front::{
-    ClientCertificate, Credentials, Denied, Front, FrontConfig, FrontError, Identity, Limits, Policy, SessionEvent,
+    ClientCertificate, Credentials, Denied, Front, FrontConfig, FrontError, FrontParts, Identity, Limits, Listener,
+    Policy, Retained, SessionEvent, TlsError, TlsFiles, Transport,
 };
 pub use journal::{Entry, Journal, JournalConfig, JournalError, JournalReader, Position, Record};

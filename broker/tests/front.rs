@@ -32,23 +32,7 @@ async fn only_known_clients_come_in() {
     let mut other_name = run.options("x");
     other_name.set_credentials("alias", "secret");
     assert_eq!(Client::open(other_name).refused().await, ConnectReturnCode::NotAuthorized);
-    let mut no_id = Raw::open(run.addr()).await;
-    no_id.send(&support::mqtt::connect("", None)).await;
-    let Some(Packet::ConnAck(ack)) = no_id.packet().await else { panic!() };
-    assert_eq!(ack.code, ConnectReturnCode::BadClientId);
-    no_id.is_closed().await;
     run.still_serves().await;
-}
-
-#[tokio::test]
-async fn mqtt_5_is_told_so_in_its_own_language() {
-    let run = Running::start().await;
-    let mut options = rumqttc::v5::MqttOptions::new("ac-1", "127.0.0.1", run.addr().port());
-    options.set_credentials("ac-1", "secret");
-    let (_client, mut events) = rumqttc::v5::AsyncClient::new(options, 10);
-    let error = timeout(SOON, events.poll()).await.unwrap().unwrap_err();
-    let text = format!("{error:?}");
-    assert!(text.contains("UnsupportedProtocolVersion"), "{text}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use broker::{Fanout, Front, FrontConfig, Journal, JournalConfig, Limits, Position};
+use broker::{Fanout, Front, FrontParts, Journal, JournalConfig, Position, Transport};
 use diagnosis::Catalogue;
 use firmware_proto::DeviceId;
 use futures::future::BoxFuture;
@@ -25,6 +25,7 @@ use crate::history::HistoryStore;
 use crate::ingest;
 use crate::outbox;
 use crate::registry::Registry;
+use crate::retained::LastKnown;
 use crate::shard::{House, INBOX, Shard, Tally, ToShard};
 use crate::store::Store;
 use crate::work;
@@ -37,7 +38,7 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 /// A running gateway.
 pub struct App {
-    /// Where appliances connect.
+    /// Where appliances connect without TLS.
     pub mqtt: SocketAddr,
     /// REST, status page, metrics.
     pub http: SocketAddr,
@@ -64,23 +65,28 @@ impl App {
         let catalogue = load_catalogue(&config)?;
         std::fs::create_dir_all(&config.state)
             .with_context(|| format!("state directory {} cannot be made", config.state.display()))?;
-        let journal = Journal::open(JournalConfig::new(config.state.join("journal")))?;
+        let journal_config = JournalConfig {
+            pending_bytes: config.mqtt.limits.unacknowledged_bytes,
+            ..JournalConfig::new(config.state.join("journal"))
+        };
+        let journal = Journal::open(journal_config)?;
         let store = Store::open(&config.state.join("state.db")).await?;
         let (from, flushed) = positions(&store, &config, &journal).await?;
         let history = HistoryStore::open(&config.state.join("history"), &flushed).await?;
         let registry = Registry::load(&store).await?;
         let fanout = Fanout::start()?;
         let (sessions, came_or_went) = mpsc::channel(SESSION_EVENTS);
-        let front = Front::start(
-            FrontConfig { listen: config.mqtt.listen, limits: Limits::default() },
-            Arc::new(registry.clone()),
-            journal.clone(),
-            Arc::new(move || clock.now()),
-            fanout.clone(),
+        let parts = FrontParts {
+            policy: Arc::new(registry.clone()),
+            journal: journal.clone(),
+            clock: Arc::new(move || clock.now()),
+            fanout: fanout.clone(),
+            retained: Some(Arc::new(LastKnown::new(&store))),
             sessions,
-        )
-        .await?;
+        };
+        let front = Front::start(config.mqtt.front(), parts).await?;
         let house = Arc::new(House {
+            tls_problem: front.tls_problem(),
             progress: (0..config.ingest.shards).map(|_| AtomicU64::new(from.0)).collect(),
             downlinks: front.downlink(),
             orders: tokio::sync::Notify::new(),
@@ -142,7 +148,7 @@ impl App {
             upkeep(&handle, stop).await;
             Ok("metrics")
         });
-        let mqtt = front.local_addr();
+        let mqtt = front.address(Transport::Tcp).context("the front has a plain listener")?;
         Ok(Self { mqtt, http, grpc, control, house, front, shards, stop_intake, stop_doors, tasks })
     }
 
@@ -154,6 +160,11 @@ impl App {
             Some(Err(error)) => anyhow::Error::new(error).context("a task panicked"),
             None => anyhow::anyhow!("no task is left"),
         }
+    }
+
+    /// Where appliances connect, for each transport.
+    pub fn listeners(&self) -> &[broker::Listener] {
+        self.front.listeners()
     }
 
     /// What all parts share.
@@ -283,8 +294,17 @@ fn health(house: &House, started_ms: i64) -> Health {
                 ok: true,
                 detail: format!("{} devices connected", house.downlinks.online_count()),
             },
+            certificates(house),
         ],
     }
+}
+
+/// Whether changed certificate files could be used.
+fn certificates(house: &House) -> Component {
+    let problem = house.tls_problem.borrow().clone();
+    let ok = problem.is_none();
+    let loaded = if house.config.mqtt.tls.is_some() { "in use" } else { "no TLS listener" };
+    Component { name: "certificates".into(), ok, detail: problem.unwrap_or_else(|| loaded.into()) }
 }
 
 /// The one Prometheus recorder of the process.

@@ -9,6 +9,10 @@ use firmware_proto::ScaledTime;
 use serde::Deserialize;
 use thiserror::Error;
 
+mod mqtt;
+
+pub use mqtt::{ClientCertificateNeed, Mqtt, MqttLimits, MqttTls};
+
 /// The gateway's settings. Every field has a default, so that an empty file is a valid one.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -16,7 +20,7 @@ pub struct Config {
     /// Directory for journal, state and history; created if missing.
     pub state: PathBuf,
     /// Where appliances connect.
-    pub mqtt: Listen,
+    pub mqtt: Mqtt,
     /// REST, status page, metrics.
     pub http: Listen,
     /// gRPC.
@@ -121,7 +125,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             state: PathBuf::from("state"),
-            mqtt: Listen::loopback(1883),
+            mqtt: Mqtt::default(),
             http: Listen::loopback(8080),
             grpc: Listen::loopback(50051),
             log: Log::default(),
@@ -138,8 +142,12 @@ impl Default for Config {
 impl Listen {
     /// A port on 127.0.0.1.
     pub fn loopback(port: u16) -> Self {
-        Self { listen: (Ipv4Addr::LOCALHOST, port).into() }
+        Self { listen: loopback(port) }
     }
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
 }
 
 impl Default for Log {
@@ -216,7 +224,8 @@ impl Config {
     /// All of them together.
     pub fn check(&self, name: &str) -> Result<(), ConfigErrors> {
         let mut errors = Vec::new();
-        for (field, listen) in [("mqtt.listen", &self.mqtt), ("http.listen", &self.http), ("grpc.listen", &self.grpc)] {
+        self.mqtt.check(&mut errors);
+        for (field, listen) in [("http.listen", &self.http), ("grpc.listen", &self.grpc)] {
             if !listen.listen.ip().is_loopback() {
                 errors.push(format!(
                     "{field} = \"{}\": this listener has no TLS, so it binds to loopback only (127.0.0.1 or [::1]); \
@@ -287,6 +296,11 @@ mod tests {
             &["gateway.toml", "mqtt.listen", "0.0.0.0:1883", "TLS", "loopback"],
         );
         check_errors("[mqtt]\nlissen = \"127.0.0.1:1\"", &["line 2", "lissen", "listen"]);
+        check_errors(
+            "[mqtt.tls]\nlisten = \"0.0.0.0:8883\"\ncertificate = \"no.pem\"\nkey = \"no.key\"\ncrl = \"no.crl\"",
+            &["mqtt.tls.certificate = \"no.pem\"", "mqtt.tls.key", "mqtt.tls.crl", "client_ca", "gateway certs init"],
+        );
+        check_errors("[mqtt.limits]\npacket_bytes = 7", &["mqtt.limits.packet_bytes = 7", "between 1024"]);
         check_errors("[http]\nlisten = \"here\"", &["line 2", "socket address"]);
         check_errors("[log]\nfilter = \"info,,=x=\"", &["log.filter"]);
     }

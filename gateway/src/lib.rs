@@ -25,6 +25,7 @@ pub mod ingest;
 pub mod outbox;
 pub mod parts;
 pub mod registry;
+pub mod retained;
 pub mod repair;
 pub mod serve;
 pub mod shard;

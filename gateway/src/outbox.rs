@@ -6,11 +6,13 @@
 //! performs it once or replays its stored result.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use broker::{DeviceMessage, SessionEvent};
-use firmware_proto::DeviceAddress;
+use firmware_proto::{DeviceAddress, ServerTime, Topic, UplinkKind};
 use tokio::sync::mpsc;
 
+use crate::clock::Clock;
 use crate::shard::House;
 use crate::store::StoreError;
 use crate::store::changes::{self, Change};
@@ -51,15 +53,33 @@ async fn record(house: &House, who: String, reason: &str, detail: String) -> Res
 }
 
 async fn resend(house: &House, address: &DeviceAddress) -> Result<(), StoreError> {
-    let waiting: Vec<(String, Vec<u8>)> =
-        sqlx::query_as("SELECT topic, payload FROM outbox WHERE device = $1 ORDER BY created_ms")
+    let waiting: Vec<(String, Vec<u8>, i64)> =
+        sqlx::query_as("SELECT topic, payload, expires_ms FROM outbox WHERE device = $1 ORDER BY created_ms")
             .bind(address.device.as_str())
             .fetch_all(house.store.read())
             .await?;
-    for (topic, payload) in waiting {
-        if let Err(error) = house.downlinks.send(&address.device, DeviceMessage::new(topic, payload)) {
+    for (topic, payload, expires_ms) in waiting {
+        let message = command(&house.clock, topic, payload, ServerTime(expires_ms));
+        if let Err(error) = house.downlinks.send(&address.device, message) {
             tracing::debug!(device = %address, %error, "a command waits on");
         }
     }
     Ok(())
+}
+
+/// A command as the device gets it: MQTT 5 tells it for how long, and where the answer goes.
+///
+/// A command whose time is over is sent all the same, without an expiry: the device performs it no more, but its
+/// answer that it is too late settles the repair.
+pub(crate) fn command(clock: &Clock, topic: String, payload: Vec<u8>, expires: ServerTime) -> DeviceMessage {
+    let left_ms = expires.ms() - clock.now().ms();
+    let left = u64::try_from(left_ms).ok().filter(|left| *left > 0).map(Duration::from_millis);
+    let answer = match firmware_proto::topic::parse(&topic) {
+        Ok((address, Topic::Command(id))) => {
+            Some((address.topic(&Topic::Up(UplinkKind::Result(id))), id.to_string().into()))
+        }
+        _ => None,
+    };
+    let expires = left.map(|left| Instant::now() + clock.wall(left));
+    DeviceMessage { topic, payload: payload.into(), expires, answer }
 }

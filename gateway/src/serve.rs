@@ -5,13 +5,17 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use broker::Transport;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::app::App;
 use crate::auth::Role;
-use crate::config::{Config, Listen, Log, LogFormat};
+use crate::config::{Config, Log, LogFormat};
+
+/// Open files besides connections: journal, databases, HTTP. 1,000 is ample.
+const SPARE_FILES: u64 = 1_000;
 
 /// Settings that the command line may change.
 #[derive(Debug, Clone, Default, Args)]
@@ -32,10 +36,10 @@ pub struct Overrides {
 
 impl Overrides {
     fn apply(&self, config: &mut Config) {
-        let set = |listen: &mut Listen, given: Option<SocketAddr>| listen.listen = given.unwrap_or(listen.listen);
-        set(&mut config.mqtt, self.mqtt);
-        set(&mut config.http, self.http);
-        set(&mut config.grpc, self.grpc);
+        let set = |listen: &mut SocketAddr, given: Option<SocketAddr>| *listen = given.unwrap_or(*listen);
+        set(&mut config.mqtt.listen, self.mqtt);
+        set(&mut config.http.listen, self.http);
+        set(&mut config.grpc.listen, self.grpc);
         if let Some(state) = &self.state {
             config.state.clone_from(state);
         }
@@ -52,9 +56,10 @@ pub async fn run(file: Option<&Path>, overrides: &Overrides) -> anyhow::Result<(
     config.check("command line")?;
     log(&config.log)?;
     let state = config.state.clone();
+    raise_file_limit(config.mqtt.limits.connections);
     let mut app = App::start(config).await?;
     admin_token(&app, &state).await?;
-    println!("listening: mqtt={} http={} grpc={}", app.mqtt, app.http, app.grpc);
+    println!("listening: mqtt={} http={} grpc={}{}", app.mqtt, app.http, app.grpc, more_listeners(&app));
     let broken = tokio::select! {
         () = stop_signal()? => None,
         error = app.failed() => Some(error),
@@ -64,6 +69,32 @@ pub async fn run(file: Option<&Path>, overrides: &Overrides) -> anyhow::Result<(
     match broken {
         Some(error) => Err(error),
         None => stopped,
+    }
+}
+
+/// The listeners besides plain MQTT, as ` mqtts=… ws=… wss=…`.
+fn more_listeners(app: &App) -> String {
+    let named = app.listeners().iter().filter_map(|listener| {
+        let name = match listener.transport {
+            Transport::Tcp => return None,
+            Transport::Tls => "mqtts",
+            Transport::WebSocket => "ws",
+            Transport::SecureWebSocket => "wss",
+        };
+        Some(format!(" {name}={}", listener.address))
+    });
+    named.collect()
+}
+
+/// Opens as many files as the system lets this process: each connection takes one.
+fn raise_file_limit(connections: usize) {
+    let wanted = connections as u64 + SPARE_FILES;
+    match rlimit::increase_nofile_limit(wanted) {
+        Ok(limit) if limit < wanted => {
+            tracing::warn!(limit, wanted, "fewer files may be open than connections are allowed (ulimit -n)");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "the limit of open files cannot be raised"),
     }
 }
 

@@ -2,147 +2,281 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
-use firmware_proto::DeviceAddress;
-use tokio::io::{AsyncRead, AsyncWrite};
+use firmware_proto::{CommandId, DeviceAddress, Topic, UplinkKind};
+use rustls::pki_types::CertificateDer;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
+use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
 use super::admission::{Admitted, Refusal, admit, read_connect};
-use super::device::DeviceSession;
+use super::device::{DeviceSession, Remains, Terms};
 use super::downlink::DeviceLink;
+use super::listener::Place;
+use super::parked::Parked;
 use super::policy::Identity;
 use super::refusal::Reason;
+use super::registry::Eviction;
 use super::service::ServiceSession;
 use super::socket::{End, Socket};
-use super::wire::{self, ConnectCode};
-use super::{Gate, shut_down};
+use super::stream::Stream;
+use super::tls;
+use super::websocket::WebSocket;
+use super::wire::{Code, Connect, Welcome, Writer};
+use super::{Gate, Transport, shut_down};
 
 /// Who a connection claims to be, for the log.
 type Who = String;
 
-/// Serves a byte stream until it ends. Works over anything that carries bytes.
-pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, peer: SocketAddr, gate: Arc<Gate>) {
-    let _counted = gate.meters.connection();
+/// A stream on which MQTT is spoken, and what its client proved to own.
+struct Opened {
+    stream: Stream,
+    certificates: Vec<CertificateDer<'static>>,
+}
+
+/// Serves a connection until it ends.
+pub(super) async fn serve(stream: TcpStream, transport: Transport, peer: SocketAddr, gate: Arc<Gate>, place: Place) {
+    let counted = gate.meters.connection();
     let deadline = Instant::now() + gate.limits.handshake;
-    let mut socket = Socket::new(stream, peer, &gate.limits);
     let mut shutdown = gate.shutdown.subscribe();
     let introduced = tokio::select! {
-        introduced = timeout_at(deadline, introduce(&mut socket, &gate)) => introduced.unwrap_or_else(|_| late()),
-        () = shut_down(&mut shutdown) => (String::new(), Err(End::Shutdown)),
-    };
-    let (who, end) = match introduced {
-        (who, Ok(admitted)) => (who, serve_admitted(socket, admitted, deadline, &gate).await),
-        (who, Err(end)) => {
-            socket.close().await;
-            (who, end)
+        introduced = timeout_at(deadline, introduce(stream, transport, peer, &gate)) => {
+            introduced.unwrap_or_else(|_| Err((Who::new(), late())))
         }
+        () = shut_down(&mut shutdown) => Err((Who::new(), End::Shutdown)),
+    };
+    let (who, end, parked) = match introduced {
+        Ok((socket, admitted, certificates)) => {
+            let who = admitted.connect.client_id.clone();
+            let (end, parked) = serve_admitted(socket, admitted, certificates, deadline, &gate).await;
+            (who, end, parked)
+        }
+        Err((who, end)) => (who, end, None),
     };
     report(&gate, peer, &who, &end);
+    // A session that waits has no connection.
+    drop((counted, place));
+    if let Some(parked) = parked {
+        let waiting = parked.wait(Arc::clone(&gate));
+        gate.parked.spawn(waiting);
+    }
 }
 
-/// Reads the CONNECT and decides; a refusal has been answered.
-async fn introduce<S>(socket: &mut Socket<S>, gate: &Gate) -> (Who, Result<Admitted, End>)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let connect = match read_connect(socket, gate.limits.packet_bytes).await {
-        Ok(connect) => connect,
-        Err(end) => return (Who::new(), Err(end)),
+/// Tells a client for whom there is no place.
+pub(super) async fn turn_away(stream: TcpStream, transport: Transport, peer: SocketAddr, gate: Arc<Gate>) {
+    let deadline = Instant::now() + gate.limits.handshake;
+    let answered = async {
+        let opened = open(stream, transport, &gate).await.ok()?;
+        let mut socket = Socket::new(opened.stream, peer, &gate.limits);
+        let connect = read_connect(&mut socket, gate.limits.packet_bytes).await.ok()?;
+        Writer::new(&connect).refusal(&mut socket.output, Code::Busy, "all places are taken");
+        socket.flush().await.ok()?;
+        socket.linger().await;
+        Some(())
     };
-    match admit(connect, socket.peer, Arc::clone(&gate.policy)).await {
-        Ok(admitted) => (admitted.client_id.clone(), Ok(admitted)),
-        Err(Refusal { code, reason, who, detail }) => {
-            wire::write_connack(&mut socket.output, code);
+    // Whatever goes wrong, the client is away.
+    let _ = timeout_at(deadline, answered).await;
+}
+
+/// Opens the stream, reads the CONNECT and decides; a refusal has been answered.
+async fn introduce(
+    stream: TcpStream,
+    transport: Transport,
+    peer: SocketAddr,
+    gate: &Gate,
+) -> Result<(Socket, Admitted, Vec<CertificateDer<'static>>), (Who, End)> {
+    let Opened { stream, certificates } = open(stream, transport, gate).await.map_err(|end| (Who::new(), end))?;
+    let mut socket = Socket::new(stream, peer, &gate.limits);
+    let connect =
+        read_connect(&mut socket, gate.limits.packet_bytes).await.map_err(|end| (Who::new(), end))?;
+    let (who, writer) = (connect.client_id.clone(), Writer::new(&connect));
+    let certificate = certificates.first().and_then(tls::describe);
+    match admit(connect, certificate, peer, gate).await {
+        Ok(admitted) => Ok((socket, admitted, certificates)),
+        Err(Refusal { code, reason, detail, secret }) => {
+            writer.refusal(&mut socket.output, code, if secret { "" } else { &detail });
             let end = socket.flush().await.err().unwrap_or(End::Refused(reason, detail));
-            (who, Err(end))
+            socket.linger().await;
+            Err((who, end))
         }
     }
 }
 
-async fn serve_admitted<S>(mut socket: Socket<S>, admitted: Admitted, deadline: Instant, gate: &Arc<Gate>) -> End
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let Admitted { client_id, identity, keepalive_s, will } = admitted;
-    socket.set_keepalive(keepalive_s, gate.limits.idle);
+/// The handshakes before MQTT.
+async fn open(stream: TcpStream, transport: Transport, gate: &Gate) -> Result<Opened, End> {
+    let packet_bytes = gate.limits.packet_bytes;
+    Ok(match transport {
+        Transport::Tcp => Opened { stream: Stream::Tcp(stream), certificates: Vec::new() },
+        Transport::Tls => {
+            let (stream, certificates) = secure(stream, gate).await?;
+            Opened { stream: Stream::Tls(Box::new(stream)), certificates }
+        }
+        Transport::WebSocket => {
+            let socket = WebSocket::accept(stream, packet_bytes).await.map_err(|error| failed("WebSocket", error))?;
+            Opened { stream: Stream::WebSocket(Box::new(socket)), certificates: Vec::new() }
+        }
+        Transport::SecureWebSocket => {
+            let (stream, certificates) = secure(stream, gate).await?;
+            let socket = WebSocket::accept(stream, packet_bytes).await.map_err(|error| failed("WebSocket", error))?;
+            Opened { stream: Stream::SecureWebSocket(Box::new(socket)), certificates }
+        }
+    })
+}
+
+/// The TLS handshake, and the certificates that the client showed.
+async fn secure(
+    stream: TcpStream,
+    gate: &Gate,
+) -> Result<(TlsStream<TcpStream>, Vec<CertificateDer<'static>>), End> {
+    let tls = gate.tls.as_ref().ok_or_else(|| failed("TLS", "no certificate is loaded"))?;
+    let stream = tls.acceptor().accept(stream).await.map_err(|error| failed("TLS", error))?;
+    let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
+    Ok((stream, certificates))
+}
+
+fn failed(what: &str, why: impl std::fmt::Display) -> End {
+    End::refused(Reason::Handshake, format!("{what}: {why}"))
+}
+
+async fn serve_admitted(
+    mut socket: Socket,
+    admitted: Admitted,
+    certificates: Vec<CertificateDer<'static>>,
+    deadline: Instant,
+    gate: &Arc<Gate>,
+) -> (End, Option<Parked>) {
+    let Admitted { connect, identity, assigned } = admitted;
+    let (silence, keepalive_s) = gate.limits.silence_for(connect.keepalive_s);
+    socket.allow_silence(silence);
+    let welcome = Welcome {
+        session_present: false,
+        session_expiry_s: None,
+        receive_maximum: u16::try_from(gate.limits.inflight_per_device).unwrap_or(u16::MAX),
+        packet_bytes: gate.limits.packet_bytes,
+        topic_aliases: gate.limits.topic_aliases,
+        retained: false,
+        client_id: assigned,
+        keepalive_s,
+        response_information: None,
+    };
     match identity {
-        Identity::Device(address) => serve_device(socket, address, will, deadline, gate).await,
-        Identity::Service { name, filters } => serve_service(socket, client_id, name, filters, deadline, gate).await,
+        Identity::Device(address) => {
+            serve_device(socket, connect, address, certificates, welcome, deadline, gate).await
+        }
+        Identity::Service { name, filters } => {
+            (serve_service(socket, connect, name, filters, welcome, deadline, gate).await, None)
+        }
     }
 }
 
-async fn serve_device<S>(
-    mut socket: Socket<S>,
+async fn serve_device(
+    mut socket: Socket,
+    connect: Connect,
     address: DeviceAddress,
-    will: Option<Bytes>,
+    certificates: Vec<CertificateDer<'static>>,
+    mut welcome: Welcome,
     deadline: Instant,
     gate: &Arc<Gate>,
-) -> End
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let (link, commands) = DeviceLink::new(gate.limits.commands_queued, Arc::clone(&gate.online));
-    let claim = gate.devices.claim(address.device.clone(), Arc::clone(&link));
-    let Ok(claim) = timeout_at(deadline, claim).await else {
-        return turn_away(socket).await;
+) -> (End, Option<Parked>) {
+    let limits = &gate.limits;
+    let writer = Writer::new(&connect);
+    let expiry = limits.session_for(connect.session_expiry_s);
+    let packet_bytes = limits.packet_bytes.min(connect.packet_bytes);
+    let keeps = !expiry.is_zero();
+    let (link, commands) =
+        DeviceLink::new(limits.commands_queued, packet_bytes, keeps, certificates, Arc::clone(&gate.online));
+    let why = if connect.clean_start { Eviction::Replaced } else { Eviction::TakenOver };
+    let claim = gate.devices.claim(address.device.clone(), Arc::clone(&link), why);
+    let Ok((claim, earlier)) = timeout_at(deadline, claim).await else {
+        return (turn_away_claimed(socket, writer).await, None);
     };
-    wire::write_connack(&mut socket.output, ConnectCode::Accepted);
-    let mut session = DeviceSession::new(Arc::clone(gate), socket, address, link, commands);
+    if let Some(earlier) = earlier.filter(|earlier| !connect.clean_start && earlier.keeps_session) {
+        link.resume(&earlier);
+        welcome.session_present = true;
+    }
+    let granted = u32::try_from(expiry.as_secs()).unwrap_or(u32::MAX);
+    welcome.session_expiry_s = (granted != connect.session_expiry_s).then_some(granted);
+    welcome.response_information = connect.wants_response_information.then(|| answers_of(&address));
+    writer.welcome(&mut socket.output, welcome);
+    let terms = Terms {
+        writer,
+        commands_inflight: limits.commands_inflight.min(usize::from(connect.receive_maximum)),
+        expiry,
+    };
+    let mut session = DeviceSession::new(Arc::clone(gate), socket, terms, address.clone(), link, commands);
     let end = tokio::select! {
         end = session.run() => end,
-        () = claim.wanted_elsewhere() => End::TakenOver,
+        why = claim.evicted() => End::Evicted(why),
     };
-    session.leave(&end, will).await;
-    // Only now may a newer connection of the device begin.
-    drop(claim);
-    end
+    let will = connect.will.map(|will| (will.payload, Duration::from_secs(will.delay_s.into())));
+    let Remains { socket, will, expiry } = session.leave(&end, will).await;
+    let goes_on = !expiry.is_zero()
+        && !matches!(end, End::Evicted(_) | End::Shutdown | End::JournalStopped);
+    // Otherwise the claim ends here, and only now may a newer connection of the device begin.
+    let parked = goes_on.then(|| Parked { address, will, expiry, claim });
+    if matches!(end, End::Refused(..)) {
+        socket.linger().await;
+    }
+    (end, parked)
 }
 
-async fn serve_service<S>(
-    mut socket: Socket<S>,
-    client_id: String,
+/// Where the answers to commands go; the command's id follows.
+fn answers_of(address: &DeviceAddress) -> String {
+    let answer = address.topic(&Topic::Up(UplinkKind::Result(CommandId(uuid::Uuid::nil()))));
+    answer[..=answer.rfind('/').unwrap_or(0)].to_owned()
+}
+
+async fn serve_service(
+    mut socket: Socket,
+    connect: Connect,
     name: String,
     filters: Vec<String>,
+    mut welcome: Welcome,
     deadline: Instant,
     gate: &Arc<Gate>,
-) -> End
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let Ok(claim) = timeout_at(deadline, gate.services.claim((name.clone(), client_id), Arc::new(()))).await else {
-        return turn_away(socket).await;
+) -> End {
+    let writer = Writer::new(&connect);
+    let key = (name.clone(), connect.client_id);
+    let Ok((claim, _)) = timeout_at(deadline, gate.services.claim(key, Arc::new(()), Eviction::Replaced)).await
+    else {
+        return turn_away_claimed(socket, writer).await;
     };
-    wire::write_connack(&mut socket.output, ConnectCode::Accepted);
-    let mut session = ServiceSession::new(Arc::clone(gate), socket, name, filters);
+    welcome.retained = gate.retained.is_some();
+    welcome.session_expiry_s = (connect.session_expiry_s > 0).then_some(0);
+    writer.welcome(&mut socket.output, welcome);
+    let packet_bytes = gate.limits.packet_bytes.min(connect.packet_bytes);
+    let mut session = ServiceSession::new(Arc::clone(gate), socket, writer, packet_bytes, name, filters);
     let end = tokio::select! {
         end = session.run() => end,
-        () = claim.wanted_elsewhere() => End::TakenOver,
+        why = claim.evicted() => End::Evicted(why),
     };
-    session.leave().await;
+    let socket = session.leave(&end).await;
     drop(claim);
+    if matches!(end, End::Refused(..)) {
+        socket.linger().await;
+    }
     end
 }
 
 /// The client's older connection does not end in time.
-async fn turn_away<S: AsyncRead + AsyncWrite + Unpin>(mut socket: Socket<S>) -> End {
-    wire::write_connack(&mut socket.output, ConnectCode::Unavailable);
-    let end = match socket.flush().await {
-        Ok(()) => End::refused(Reason::Handshake, "an older connection of this client did not end in time"),
-        Err(end) => end,
-    };
-    socket.close().await;
+async fn turn_away_claimed(mut socket: Socket, writer: Writer) -> End {
+    let reason = "an older connection of this client did not end in time";
+    writer.refusal(&mut socket.output, Code::Unavailable, reason);
+    let end = socket.flush().await.err().unwrap_or_else(|| End::refused(Reason::Handshake, reason));
+    socket.linger().await;
     end
 }
 
-fn late() -> (Who, Result<Admitted, End>) {
-    (Who::new(), Err(End::refused(Reason::Handshake, "no whole CONNECT in time")))
+fn late() -> End {
+    End::refused(Reason::Handshake, "no whole CONNECT in time")
 }
 
 fn report(gate: &Gate, peer: SocketAddr, who: &str, end: &End) {
     match end {
         End::Refused(reason, detail) => gate.refusals.note(*reason, peer, who, detail),
+        End::Evicted(Eviction::Revoked) => gate.refusals.note(Reason::Revoked, peer, who, "no longer let in"),
         other => debug!(%peer, client = who, end = ?other, "connection ended"),
     }
 }

@@ -2,42 +2,55 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use firmware_proto::{DeviceAddress, Topic, UplinkKind, topic};
 use rumqttc::mqttbytes::QoS;
-use rumqttc::mqttbytes::v4::{Publish, Subscribe, Unsubscribe};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, watch};
-use tracing::warn;
+use tokio::time::{Instant, sleep_until};
 
 use super::downlink::DeviceLink;
+use super::pace::Pace;
 use super::refusal::Reason;
+use super::registry::Eviction;
 use super::socket::{End, Socket};
-use super::wire::{self, Incoming};
+use super::uplink::{Rejected, Uplink};
+use super::wire::{self, Code, Granted, Incoming, Publish, PublishFlags, Subscribe, Version, Wanted, Writer};
 use super::{Gate, SessionEvent, shut_down};
 use crate::downlink::DeviceMessage;
+use crate::filter;
 use crate::journal::{Entry, Offer, Position, Progress};
 
-pub(super) struct DeviceSession<S> {
+pub(super) struct DeviceSession {
     gate: Arc<Gate>,
-    socket: Socket<S>,
+    socket: Socket,
+    writer: Writer,
     address: DeviceAddress,
+    uplink: Uplink,
     link: Arc<DeviceLink>,
     commands: mpsc::Receiver<(DeviceMessage, QoS)>,
     /// A command taken from the queue and not yet written.
     next_command: Option<(DeviceMessage, QoS)>,
-    /// Packet ids of commands that the device has not acknowledged, oldest first.
-    commands_inflight: VecDeque<u16>,
-    last_packet_id: u16,
+    /// Commands that may be unacknowledged.
+    commands_inflight: usize,
     progress: watch::Receiver<Progress>,
-    /// QoS 1 messages that wait for the disk, oldest first.
-    unacknowledged: VecDeque<(Position, u16)>,
+    /// QoS 1 messages that were not answered yet, oldest first.
+    unanswered: VecDeque<(u16, Answer)>,
     /// A message for which the journal had no room; nothing is read meanwhile.
     held: Option<Held>,
-    /// The topic of the last message, which is as a rule that of the next.
-    last_topic: Option<(String, UplinkKind)>,
+    pace: Pace,
+    /// How long the session outlives the connection.
+    expiry: Duration,
     shutdown: watch::Receiver<bool>,
+}
+
+/// What a PUBLISH is answered.
+enum Answer {
+    /// That it was taken, once this is on disk.
+    Taken(Position),
+    /// That it was not, in MQTT 5.
+    Refused(Code, String),
 }
 
 struct Held {
@@ -46,26 +59,46 @@ struct Held {
     packet_id: Option<u16>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> DeviceSession<S> {
+/// What of a device's connection is left when it has ended.
+pub(super) struct Remains {
+    pub socket: Socket,
+    /// A will that is still to be published, unless the device comes back before.
+    pub will: Option<(Bytes, Duration)>,
+    /// How long the session goes on.
+    pub expiry: Duration,
+}
+
+/// What the CONNECT said of the session.
+pub(super) struct Terms {
+    pub writer: Writer,
+    pub commands_inflight: usize,
+    pub expiry: Duration,
+}
+
+impl DeviceSession {
     pub fn new(
         gate: Arc<Gate>,
-        socket: Socket<S>,
+        socket: Socket,
+        terms: Terms,
         address: DeviceAddress,
         link: Arc<DeviceLink>,
         commands: mpsc::Receiver<(DeviceMessage, QoS)>,
     ) -> Self {
+        let limits = &gate.limits;
         Self {
             socket,
+            writer: terms.writer,
+            uplink: Uplink::new(address.clone(), limits.topic_aliases),
             address,
             link,
             commands,
             next_command: None,
-            commands_inflight: VecDeque::new(),
-            last_packet_id: 0,
+            commands_inflight: terms.commands_inflight,
             progress: gate.journal.progress(),
-            unacknowledged: VecDeque::new(),
+            unanswered: VecDeque::new(),
             held: None,
-            last_topic: None,
+            pace: Pace::new(limits.messages_per_second, limits.bytes_per_second, Instant::now().into_std()),
+            expiry: terms.expiry,
             shutdown: gate.shutdown.subscribe(),
             gate,
         }
@@ -74,6 +107,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> DeviceSession<S> {
     /// Serves the device until its connection ends. May be dropped at any point: what was not acknowledged, the
     /// device sends again.
     pub async fn run(&mut self) -> End {
+        self.resend();
+        self.come_online().await;
         loop {
             if let Err(end) = self.step().await {
                 return end;
@@ -81,45 +116,52 @@ impl<S: AsyncRead + AsyncWrite + Unpin> DeviceSession<S> {
         }
     }
 
-    /// Ends the session, once no newer connection may see anything of this one any more.
-    pub async fn leave(self, end: &End, will: Option<Bytes>) {
-        let Self { gate, socket, address, link, .. } = self;
-        socket.close().await;
-        if let Some(payload) = will
-            && !matches!(end, End::Disconnected | End::Shutdown | End::JournalStopped)
-        {
-            let entry = Entry { received: (gate.clock)(), address: address.clone(), kind: UplinkKind::Death, payload };
-            if let Err(error) = gate.journal.enqueue(&entry).await {
-                warn!(device = %address, error = %error, "a will was lost");
-            }
+    /// Ends the session's connection, once no newer one may see anything of it any more.
+    pub async fn leave(mut self, end: &End, will: Option<(Bytes, Duration)>) -> Remains {
+        self.socket.say_goodbye(self.writer, end).await;
+        let ends = matches!(end, End::Evicted(Eviction::Replaced | Eviction::Revoked));
+        let expiry = if ends { Duration::ZERO } else { self.expiry };
+        let mut will = will.filter(|_| !matches!(end, End::Disconnected | End::Shutdown | End::JournalStopped));
+        let delayed = |(_, delay): &(Bytes, Duration)| !delay.min(&expiry).is_zero();
+        if *end == End::Evicted(Eviction::TakenOver) && will.as_ref().is_some_and(delayed) {
+            // It is back already.
+            will = None;
+        } else if let Some((payload, _)) = will.take_if(|will| !delayed(will)) {
+            self.gate.publish_death(&self.address, payload).await;
         }
-        if link.set_online(false) {
+        if self.link.set_online(false) {
             // If nobody listens, nobody cares.
-            let _ = gate.sessions.send(SessionEvent::Offline(address)).await;
+            let _ = self.gate.sessions.send(SessionEvent::Offline(self.address)).await;
         }
+        Remains { socket: self.socket, will, expiry }
     }
 
     async fn step(&mut self) -> Result<(), End> {
-        self.acknowledge()?;
+        self.answer()?;
         self.take_packets().await?;
         self.write_commands();
         self.socket.flush().await?;
         self.wait().await
     }
 
-    /// Writes a PUBACK for each message that is on disk, in order.
-    fn acknowledge(&mut self) -> Result<(), End> {
-        if self.unacknowledged.is_empty() {
+    /// Writes a PUBACK for each message that is on disk or was refused, in order.
+    fn answer(&mut self) -> Result<(), End> {
+        if self.unanswered.is_empty() {
             return Ok(());
         }
         let progress = self.progress.borrow_and_update();
-        while let Some((position, packet_id)) = self.unacknowledged.front() {
-            match progress.covers(*position) {
-                Some(Ok(())) => wire::write_puback(&mut self.socket.output, *packet_id),
-                Some(Err(_)) => return Err(End::JournalStopped),
-                None => break,
+        while let Some((packet_id, answer)) = self.unanswered.front() {
+            match answer {
+                Answer::Taken(position) => match progress.covers(*position) {
+                    Some(Ok(())) => self.writer.puback(&mut self.socket.output, *packet_id),
+                    Some(Err(_)) => return Err(End::JournalStopped),
+                    None => break,
+                },
+                Answer::Refused(code, detail) => {
+                    self.writer.puback_refused(&mut self.socket.output, *packet_id, *code, detail);
+                }
             }
-            self.unacknowledged.pop_front();
+            self.unanswered.pop_front();
         }
         Ok(())
     }
@@ -129,49 +171,75 @@ impl<S: AsyncRead + AsyncWrite + Unpin> DeviceSession<S> {
         if let Some(held) = self.held.take() {
             self.offer(held)?;
         }
-        let mut heard = false;
+        let (mut packets, before) = (0, self.socket.input.len());
         while self.has_room() {
-            let Some(packet) = wire::read(&mut self.socket.input, self.gate.limits.packet_bytes)? else { break };
-            heard = true;
+            let limit = self.gate.limits.packet_bytes;
+            let Some(packet) = wire::read(self.writer.version, &mut self.socket.input, limit)? else { break };
+            packets += 1;
             match packet {
                 Incoming::Publish(publish) => self.take_publish(publish)?,
                 Incoming::PubAck(packet_id) => self.take_ack(packet_id)?,
-                Incoming::Subscribe(subscribe) => self.take_subscribe(subscribe).await,
-                Incoming::Unsubscribe(unsubscribe) => self.take_unsubscribe(&unsubscribe),
-                Incoming::Ping => wire::write_pong(&mut self.socket.output),
-                Incoming::Disconnect => return Err(End::Disconnected),
+                Incoming::Subscribe(subscribe) => self.take_subscribe(subscribe).await?,
+                Incoming::Unsubscribe { packet_id, filters } => {
+                    let held: Vec<_> =
+                        filters.iter().map(|filter| self.link.session().unsubscribe(filter)).collect();
+                    self.writer.unsuback(&mut self.socket.output, packet_id, &held);
+                }
+                Incoming::Ping => self.writer.pong(&mut self.socket.output),
+                Incoming::Disconnect { with_will, session_expiry_s } => {
+                    return Err(self.take_disconnect(with_will, session_expiry_s));
+                }
                 Incoming::Unexpected(what) => return Err(End::refused(Reason::Malformed, what)),
             }
         }
-        if heard {
+        if packets > 0 {
             self.socket.heard();
+            let bytes = before.saturating_sub(self.socket.input.len());
+            self.pace.charge(packets, bytes, std::time::Instant::now());
         }
         Ok(())
     }
 
+    /// A client of MQTT 5 knows how many messages may be unanswered; others are not read further.
     fn has_room(&self) -> bool {
-        self.held.is_none() && self.unacknowledged.len() < self.gate.limits.inflight_per_device
+        self.held.is_none()
+            && self.pace.pause().is_none()
+            && (self.writer.version == Version::V5 || self.unanswered.len() < self.gate.limits.inflight_per_device)
     }
 
     fn take_publish(&mut self, publish: Publish) -> Result<(), End> {
-        if publish.qos == QoS::ExactlyOnce {
-            return Err(End::refused(Reason::Qos2, "use QoS 1: messages are deduplicated by boot_id and seq"));
+        let (qos, packet_id) = (publish.qos, (publish.qos != QoS::AtMostOnce).then_some(publish.packet_id));
+        let most = self.gate.limits.inflight_per_device;
+        if packet_id.is_some() && self.unanswered.len() >= most {
+            return Err(End::refused(Reason::ReceiveMaximum, format!("more than {most} messages unacknowledged")));
         }
-        if publish.retain {
-            return Err(End::refused(Reason::Retain, "devices retain nothing here"));
-        }
-        let kind = self.kind_of(&publish.topic)?;
-        self.gate.meters.published(publish.qos);
-        let packet_id = (publish.qos == QoS::AtLeastOnce).then_some(publish.pkid);
+        let (kind, payload) = match self.uplink.take(publish) {
+            Ok(taken) => taken,
+            Err(rejected) => return self.reject(rejected, packet_id),
+        };
+        self.gate.meters.published(qos);
         let received = (self.gate.clock)();
-        let entry = Entry { received, address: self.address.clone(), kind, payload: publish.payload };
+        let entry = Entry { received, address: self.address.clone(), kind, payload };
         self.offer(Held { entry, packet_id })
+    }
+
+    /// Says so in the PUBACK where there is one that can, and otherwise by closing the connection.
+    fn reject(&mut self, rejected: Rejected, packet_id: Option<u16>) -> Result<(), End> {
+        let Rejected { reason, code, detail, may_go_on } = rejected;
+        match packet_id {
+            Some(packet_id) if may_go_on && self.writer.version == Version::V5 => {
+                self.gate.refusals.note(reason, self.socket.peer, &self.address.to_string(), &detail);
+                self.unanswered.push_back((packet_id, Answer::Refused(code, detail)));
+                Ok(())
+            }
+            _ => Err(End::Refused(reason, detail)),
+        }
     }
 
     fn offer(&mut self, message: Held) -> Result<(), End> {
         match self.gate.journal.offer(&message.entry) {
             Ok(Offer::Accepted(position)) => {
-                self.unacknowledged.extend(message.packet_id.map(|packet_id| (position, packet_id)));
+                self.unanswered.extend(message.packet_id.map(|packet_id| (packet_id, Answer::Taken(position))));
             }
             Ok(Offer::Full) => self.held = Some(message),
             Err(_) => return Err(End::JournalStopped),
@@ -179,102 +247,119 @@ impl<S: AsyncRead + AsyncWrite + Unpin> DeviceSession<S> {
         Ok(())
     }
 
-    /// What a topic means, if it is one this device may publish to.
-    fn kind_of(&mut self, text: &str) -> Result<UplinkKind, End> {
-        if let Some((known, kind)) = &self.last_topic
-            && known == text
-        {
-            return Ok(kind.clone());
-        }
-        let foreign = |detail: String| End::refused(Reason::Topic, detail);
-        match topic::parse(text) {
-            Ok((address, Topic::Up(kind))) if address == self.address => {
-                self.last_topic = Some((text.to_owned(), kind.clone()));
-                Ok(kind)
-            }
-            Ok((address, Topic::Up(_))) => Err(foreign(format!("{text:?} belongs to {address}"))),
-            Ok(_) => Err(foreign(format!("{text:?} is for messages to a device"))),
-            Err(error) => Err(foreign(format!("{text:?}: {error}"))),
-        }
-    }
-
     /// A device acknowledges commands in the order in which it got them (MQTT 3.1.1, 4.6).
     fn take_ack(&mut self, packet_id: u16) -> Result<(), End> {
-        if self.commands_inflight.front() == Some(&packet_id) {
-            self.commands_inflight.pop_front();
+        let mut session = self.link.session();
+        let expected = session.unacknowledged.front().map(|(expected, _)| *expected);
+        if expected == Some(packet_id) {
+            session.unacknowledged.pop_front();
             return Ok(());
         }
-        let expected = self.commands_inflight.front();
         Err(End::refused(Reason::Acknowledgement, format!("PUBACK of {packet_id}, but {expected:?} is next")))
     }
 
-    async fn take_subscribe(&mut self, subscribe: Subscribe) {
-        let mut granted = Vec::with_capacity(subscribe.filters.len());
-        for wanted in subscribe.filters {
-            let qos = if wanted.qos == QoS::AtMostOnce { QoS::AtMostOnce } else { QoS::AtLeastOnce };
-            let limit = self.gate.limits.filters_per_client;
-            let refused = if !may_subscribe(&self.address, &wanted.path) {
-                Some(format!("{:?} is neither its commands nor its errors", wanted.path))
-            } else if !self.link.subscribe(wanted.path, qos, limit) {
-                Some(format!("more than {limit} filters"))
-            } else {
-                None
-            };
-            if let Some(detail) = &refused {
-                self.gate.refusals.note(Reason::Filter, self.socket.peer, &self.address.to_string(), detail);
+    /// The expiry may be changed, but not be brought into being (MQTT 5, 3.14.2.2.2).
+    fn take_disconnect(&mut self, with_will: bool, session_expiry_s: Option<u32>) -> End {
+        if let Some(seconds) = session_expiry_s {
+            if self.expiry.is_zero() && seconds > 0 {
+                return End::refused(Reason::Malformed, "a session that was to end with the connection cannot go on");
             }
-            granted.push(refused.is_none().then_some(qos));
+            self.expiry = self.gate.limits.session_for(seconds);
         }
-        wire::write_suback(&mut self.socket.output, subscribe.pkid, &granted);
-        if self.link.receives_commands(&self.address) && !self.link.is_online() {
-            // A place first, so that nobody sees the device online without the event, or the other way round. If
-            // nobody listens, nobody cares.
-            let place = self.gate.sessions.reserve().await;
-            self.link.set_online(true);
-            if let Ok(place) = place {
-                place.send(SessionEvent::Online(self.address.clone()));
-            }
+        if with_will { End::DisconnectedWithWill } else { End::Disconnected }
+    }
+
+    async fn take_subscribe(&mut self, subscribe: Subscribe) -> Result<(), End> {
+        if subscribe.has_identifier {
+            return Err(End::refused(Reason::SubscriptionId, "subscription identifiers are not offered"));
+        }
+        let granted: Vec<_> = subscribe.filters.into_iter().map(|wanted| self.take_filter(wanted)).collect();
+        self.writer.suback(&mut self.socket.output, subscribe.packet_id, &granted);
+        self.come_online().await;
+        Ok(())
+    }
+
+    fn take_filter(&mut self, wanted: Wanted) -> Granted {
+        let Wanted { filter, qos, .. } = wanted;
+        let qos = if qos == QoS::AtMostOnce { QoS::AtMostOnce } else { QoS::AtLeastOnce };
+        let limit = self.gate.limits.filters_per_client;
+        let (reason, code, detail) = if filter.starts_with("$share/") {
+            (Reason::Shared, Code::SharedNotSupported, format!("{filter:?}: nobody shares a device's messages"))
+        } else if !filter::is_filter(&filter) {
+            (Reason::Filter, Code::FilterInvalid, format!("{filter:?} is no topic filter"))
+        } else if !may_subscribe(&self.address, &filter) {
+            (Reason::Filter, Code::NotAuthorised, format!("{filter:?} is neither its commands nor its errors"))
+        } else if self.link.session().subscribe(filter, qos, limit) {
+            return Ok(qos);
+        } else {
+            (Reason::Filter, Code::Quota, format!("more than {limit} filters"))
+        };
+        self.gate.refusals.note(reason, self.socket.peer, &self.address.to_string(), &detail);
+        Err(code)
+    }
+
+    /// Says that commands can be sent, once they can.
+    async fn come_online(&self) {
+        if self.link.is_online() || !self.link.session().receives_commands(&self.address) {
+            return;
+        }
+        // A place first, so that nobody sees the device online without the event, or the other way round. If nobody
+        // listens, nobody cares.
+        let place = self.gate.sessions.reserve().await;
+        self.link.set_online(true);
+        if let Ok(place) = place {
+            place.send(SessionEvent::Online(self.address.clone()));
         }
     }
 
-    fn take_unsubscribe(&mut self, unsubscribe: &Unsubscribe) {
-        for filter in &unsubscribe.topics {
-            self.link.unsubscribe(filter);
+    /// Writes once more what an earlier connection of the session did not acknowledge (MQTT 3.1.1 and 5, 4.4).
+    fn resend(&mut self) {
+        let mut session = self.link.session();
+        session.unacknowledged.retain(|(_, message)| !is_over(message));
+        for (packet_id, message) in session.unacknowledged.iter().take(self.commands_inflight) {
+            let flags = PublishFlags { dup: true, retain: false };
+            self.writer.publish(&mut self.socket.output, message.clone(), QoS::AtLeastOnce, *packet_id, flags);
         }
-        wire::write_unsuback(&mut self.socket.output, unsubscribe.pkid);
     }
 
-    /// Writes queued commands, as far as the device keeps up.
+    /// Writes queued commands, as far as the device keeps up. What has expired, or is on its way already, is not sent.
     fn write_commands(&mut self) {
-        while self.commands_inflight.len() < self.gate.limits.commands_inflight {
-            let Some(command) = self.next_command.take().or_else(|| self.commands.try_recv().ok()) else { return };
-            let (DeviceMessage { topic, payload, .. }, qos) = command;
-            let packet_id = if qos == QoS::AtMostOnce { 0 } else { self.next_packet_id() };
-            wire::write_publish(&mut self.socket.output, topic, payload, qos, packet_id);
-        }
-    }
-
-    /// A packet id that is not in use; far fewer are in flight than there are.
-    fn next_packet_id(&mut self) -> u16 {
-        loop {
-            self.last_packet_id = self.last_packet_id.checked_add(1).unwrap_or(1);
-            if !self.commands_inflight.contains(&self.last_packet_id) {
-                self.commands_inflight.push_back(self.last_packet_id);
-                return self.last_packet_id;
+        let mut session = self.link.session();
+        while session.unacknowledged.len() < self.commands_inflight {
+            let Some((message, qos)) = self.next_command.take().or_else(|| self.commands.try_recv().ok()) else {
+                return;
+            };
+            if is_over(&message) {
+                self.gate.meters.expired();
+                continue;
             }
+            let packet_id = match qos {
+                QoS::AtMostOnce => 0,
+                _ if session.is_underway(&message) => continue,
+                _ => session.await_acknowledgement(message.clone()),
+            };
+            self.writer.publish(&mut self.socket.output, message, qos, packet_id, PublishFlags::default());
         }
     }
 
     /// Waits until there is something to do.
     async fn wait(&mut self) -> Result<(), End> {
+        if let Some((_, Answer::Refused(..))) = self.unanswered.front() {
+            return Ok(());
+        }
         let has_room = self.has_room();
-        let takes_commands = self.commands_inflight.len() < self.gate.limits.commands_inflight;
+        let takes_commands = self.link.session().unacknowledged.len() < self.commands_inflight;
+        let pause = self.pace.pause();
         let outcome = tokio::select! {
-            changed = self.progress.changed(), if !self.unacknowledged.is_empty() => {
+            changed = self.progress.changed(), if !self.unanswered.is_empty() => {
                 changed.map_err(|_| End::JournalStopped)
             }
             read = self.socket.read(), if has_room => read,
             () = self.gate.journal.room(), if self.held.is_some() => Ok(()),
+            () = over(pause), if pause.is_some() => {
+                self.pace.go_on();
+                Ok(())
+            }
             Some(command) = self.commands.recv(), if takes_commands => {
                 self.next_command = Some(command);
                 Ok(())
@@ -291,13 +376,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> DeviceSession<S> {
     /// Acknowledges what was taken, and nothing more.
     async fn finish(&mut self) -> End {
         loop {
-            if let Err(end) = self.acknowledge() {
+            if let Err(end) = self.answer() {
                 return end;
             }
             if let Err(end) = self.socket.flush().await {
                 return end;
             }
-            if self.unacknowledged.is_empty() {
+            if self.unanswered.is_empty() {
                 return End::Shutdown;
             }
             if self.progress.changed().await.is_err() {
@@ -307,6 +392,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> DeviceSession<S> {
     }
 }
 
+/// Waits until the pause is over.
+async fn over(pause: Option<std::time::Instant>) {
+    if let Some(until) = pause {
+        sleep_until(until.into()).await;
+    }
+}
+
+fn is_over(message: &DeviceMessage) -> bool {
+    message.expires.is_some_and(|at| at <= std::time::Instant::now())
+}
+
 /// A device hears its own commands and its own errors.
 fn may_subscribe(address: &DeviceAddress, filter: &str) -> bool {
     let commands = address.command_filter();
@@ -314,6 +410,16 @@ fn may_subscribe(address: &DeviceAddress, filter: &str) -> bool {
     let own_topic =
         || matches!(topic::parse(filter), Ok((owner, Topic::Command(_) | Topic::Error)) if owner == *address);
     filter == commands || all_below || own_topic()
+}
+
+impl Gate {
+    /// Puts a will into the journal: the device itself is gone.
+    pub(super) async fn publish_death(&self, address: &DeviceAddress, payload: Bytes) {
+        let entry = Entry { received: (self.clock)(), address: address.clone(), kind: UplinkKind::Death, payload };
+        if let Err(error) = self.journal.enqueue(&entry).await {
+            tracing::warn!(device = %address, %error, "a will was lost");
+        }
+    }
 }
 
 #[cfg(test)]

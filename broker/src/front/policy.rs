@@ -35,7 +35,7 @@ impl std::fmt::Debug for Credentials<'_> {
 /// A client certificate that a configured authority issued, within its term and not revoked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCertificate {
-    /// Who it stands for: the DNS and URI names of its subject alternative name, or else its common name.
+    /// Who it stands for: the DNS and URI names of its subject alternative name, and its common name.
     pub names: Vec<String>,
     /// Serial number, upper-case hexadecimal without leading zeros.
     pub serial: String,

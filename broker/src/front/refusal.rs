@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use super::SessionEvent;
+use super::wire::Code;
 
 /// One line per reason and minute: a fleet with a wrong setting must not fill the log.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -18,15 +19,19 @@ const WINDOW: Duration = Duration::from_secs(60);
 pub(super) enum Reason {
     /// Too many connections.
     Connections,
+    /// Too many from one network address.
+    Addresses,
+    /// Connections of one network address that come too fast.
+    ConnectRate,
     /// No whole CONNECT in time.
     Handshake,
     /// Not MQTT, or not in its place.
     Malformed,
     /// A packet above the limit.
     TooLarge,
-    /// Another protocol version than 3.1.1.
+    /// Another protocol version than 3.1.1 and 5.
     Version,
-    /// A client id that is empty or not printable.
+    /// A client id that is not printable, or not the device's own.
     ClientId,
     /// Not admitted by the policy.
     Credentials,
@@ -48,11 +53,25 @@ pub(super) enum Reason {
     Keepalive,
     /// Does not take what is sent to it.
     WriteTimeout,
+    /// More unacknowledged messages than the device was told it may have.
+    ReceiveMaximum,
+    /// A topic alias that stands for nothing.
+    Alias,
+    /// A payload that is not what its content type says.
+    Payload,
+    /// A subscription that others would share.
+    Shared,
+    /// A subscription identifier.
+    SubscriptionId,
+    /// No longer let in: blocked, or its certificate was revoked.
+    Revoked,
 }
 
 impl Reason {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 24] = [
         Self::Connections,
+        Self::Addresses,
+        Self::ConnectRate,
         Self::Handshake,
         Self::Malformed,
         Self::TooLarge,
@@ -68,11 +87,19 @@ impl Reason {
         Self::ServicePublish,
         Self::Keepalive,
         Self::WriteTimeout,
+        Self::ReceiveMaximum,
+        Self::Alias,
+        Self::Payload,
+        Self::Shared,
+        Self::SubscriptionId,
+        Self::Revoked,
     ];
 
     fn label(self) -> &'static str {
         match self {
             Self::Connections => "connections",
+            Self::Addresses => "connections_per_address",
+            Self::ConnectRate => "connect_rate",
             Self::Handshake => "handshake",
             Self::Malformed => "malformed",
             Self::TooLarge => "too_large",
@@ -88,6 +115,38 @@ impl Reason {
             Self::ServicePublish => "service_publish",
             Self::Keepalive => "keepalive",
             Self::WriteTimeout => "write_timeout",
+            Self::ReceiveMaximum => "receive_maximum",
+            Self::Alias => "topic_alias",
+            Self::Payload => "payload_format",
+            Self::Shared => "shared_subscription",
+            Self::SubscriptionId => "subscription_id",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    /// What a client of MQTT 5 is told.
+    pub fn code(self) -> Code {
+        match self {
+            Self::Connections | Self::Addresses => Code::Busy,
+            Self::ConnectRate => Code::ConnectionRate,
+            Self::Handshake => Code::Unavailable,
+            Self::Malformed => Code::Malformed,
+            Self::TooLarge => Code::TooLarge,
+            Self::Version => Code::Version,
+            Self::ClientId => Code::ClientId,
+            Self::Credentials => Code::Credentials,
+            Self::Will | Self::Topic | Self::Filter | Self::ServicePublish => Code::NotAuthorised,
+            Self::Qos2 => Code::QosNotSupported,
+            Self::Retain => Code::RetainNotSupported,
+            Self::Acknowledgement => Code::Protocol,
+            Self::Keepalive => Code::KeepaliveTimeout,
+            Self::WriteTimeout => Code::Unspecified,
+            Self::ReceiveMaximum => Code::ReceiveMaximum,
+            Self::Alias => Code::TopicAliasInvalid,
+            Self::Payload => Code::PayloadFormat,
+            Self::Shared => Code::SharedNotSupported,
+            Self::SubscriptionId => Code::SubscriptionIdNotSupported,
+            Self::Revoked => Code::Administrative,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Who is connected. A key belongs to one connection at a time; a newer one waits until the older is fully gone.
+//! Who is connected. A key belongs to one connection at a time; a newer one waits until the older is fully gone, and
+//! is given what the older one left.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -16,9 +17,34 @@ struct Place<L> {
     /// Tells connections of one key apart.
     number: u64,
     link: Arc<L>,
-    leave: Arc<Notify>,
+    leave: Arc<Leave>,
     /// Its sender is dropped with the claim.
     gone: watch::Receiver<()>,
+}
+
+/// Why a connection must go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Eviction {
+    /// A newer one goes on with the session.
+    TakenOver,
+    /// A newer one begins anew.
+    Replaced,
+    /// It may not be here any more.
+    Revoked,
+}
+
+#[derive(Default)]
+struct Leave {
+    told: Notify,
+    /// The first reason counts.
+    why: Mutex<Option<Eviction>>,
+}
+
+impl Leave {
+    fn tell(&self, why: Eviction) {
+        lock(&self.why).get_or_insert(why);
+        self.told.notify_one();
+    }
 }
 
 /// A connection's hold on its key; dropping it frees the key.
@@ -26,7 +52,7 @@ pub(super) struct Claim<K: Eq + Hash, L> {
     registry: Arc<Registry<K, L>>,
     key: K,
     number: u64,
-    leave: Arc<Notify>,
+    leave: Arc<Leave>,
     _gone: watch::Sender<()>,
 }
 
@@ -35,15 +61,18 @@ impl<K: Eq + Hash + Clone, L> Registry<K, L> {
         Arc::new(Self { places: Mutex::new(HashMap::new()), next: AtomicU64::new(0) })
     }
 
-    /// Takes a key; asks a connection that has it to leave, and waits until it is gone.
-    pub async fn claim(self: &Arc<Self>, key: K, link: Arc<L>) -> Claim<K, L> {
+    /// Takes a key; asks a connection that has it to leave, and waits until it is gone. Returns what that one had put
+    /// here, too.
+    pub async fn claim(self: &Arc<Self>, key: K, link: Arc<L>, why: Eviction) -> (Claim<K, L>, Option<Arc<L>>) {
+        let mut earlier = None;
         loop {
             let mut gone = {
                 let mut places = lock(&self.places);
                 match places.get(&key) {
-                    None => return self.enter(&mut places, key, link),
+                    None => return (self.enter(&mut places, key, link), earlier),
                     Some(place) => {
-                        place.leave.notify_one();
+                        place.leave.tell(why);
+                        earlier = Some(Arc::clone(&place.link));
                         place.gone.clone()
                     }
                 }
@@ -55,7 +84,7 @@ impl<K: Eq + Hash + Clone, L> Registry<K, L> {
 
     fn enter(self: &Arc<Self>, places: &mut HashMap<K, Place<L>>, key: K, link: Arc<L>) -> Claim<K, L> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let leave = Arc::new(Notify::new());
+        let leave = Arc::new(Leave::default());
         let (sender, gone) = watch::channel(());
         places.insert(key.clone(), Place { number, link, leave: Arc::clone(&leave), gone });
         Claim { registry: Arc::clone(self), key, number, leave, _gone: sender }
@@ -65,12 +94,31 @@ impl<K: Eq + Hash + Clone, L> Registry<K, L> {
     pub fn link(&self, key: &K) -> Option<Arc<L>> {
         lock(&self.places).get(key).map(|place| Arc::clone(&place.link))
     }
+
+    /// All that was put here.
+    pub fn links(&self) -> Vec<(K, Arc<L>)> {
+        lock(&self.places).iter().map(|(key, place)| (key.clone(), Arc::clone(&place.link))).collect()
+    }
+
+    /// Asks the connection of a key to leave.
+    pub fn evict(&self, key: &K, why: Eviction) {
+        if let Some(place) = lock(&self.places).get(key) {
+            place.leave.tell(why);
+        }
+    }
 }
 
 impl<K: Eq + Hash, L> Claim<K, L> {
-    /// Waits until a newer connection wants the key.
-    pub async fn wanted_elsewhere(&self) {
-        self.leave.notified().await;
+    /// Waits until the connection must go.
+    pub async fn evicted(&self) -> Eviction {
+        loop {
+            self.leave.told.notified().await;
+            if let Some(why) = *lock(&self.leave.why) {
+                // Whoever waits next hears of it too.
+                self.leave.told.notify_one();
+                return why;
+            }
+        }
     }
 }
 
@@ -94,17 +142,21 @@ mod tests {
     #[tokio::test]
     async fn the_newer_waits_for_the_older() {
         let registry = Registry::new();
-        let old = registry.claim("a", Arc::new(1)).await;
+        let (old, none) = registry.claim("a", Arc::new(1), Eviction::TakenOver).await;
+        assert_eq!(none, None);
         let newer = tokio::spawn({
             let registry = Arc::clone(&registry);
-            async move { registry.claim("a", Arc::new(2)).await }
+            async move { registry.claim("a", Arc::new(2), Eviction::Replaced).await }
         });
-        old.wanted_elsewhere().await;
+        assert_eq!(old.evicted().await, Eviction::Replaced);
         assert!(!newer.is_finished());
         assert_eq!(registry.link(&"a").as_deref(), Some(&1));
         drop(old);
-        let newer = newer.await.unwrap();
+        let (newer, left) = newer.await.unwrap();
+        assert_eq!(left.as_deref(), Some(&1));
         assert_eq!(registry.link(&"a").as_deref(), Some(&2));
+        registry.evict(&"a", Eviction::Revoked);
+        assert_eq!(newer.evicted().await, Eviction::Revoked);
         drop(newer);
         assert_eq!(registry.link(&"a"), None);
     }

@@ -4,38 +4,50 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rumqttc::mqttbytes::QoS;
-use rumqttc::mqttbytes::v4::Subscribe;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tracing::warn;
 
 use super::refusal::Reason;
 use super::socket::{End, Socket};
-use super::wire::{self, Incoming};
+use super::wire::{self, Code, Granted, Incoming, PublishFlags, Retained, Subscribe, Wanted, Writer};
 use super::{Gate, shut_down};
+use crate::downlink::DeviceMessage;
 use crate::fanout::{FanoutMessage, FanoutSubscription};
 use crate::filter;
 
 /// Bytes gathered for one write. 32 KiB: some hundred messages.
 const WRITE_BYTES: usize = 32 * 1024;
 
-pub(super) struct ServiceSession<S> {
+pub(super) struct ServiceSession {
     gate: Arc<Gate>,
-    socket: Socket<S>,
+    socket: Socket,
+    writer: Writer,
+    /// Largest packet that goes to the client.
+    packet_bytes: usize,
     name: String,
     /// What the account may hear.
     allowed: Vec<String>,
     /// What it asked for.
     filters: Vec<String>,
     subscription: Option<FanoutSubscription>,
+    /// Retained messages that are still to be sent, and the filters that asked for them.
+    retained: Option<(mpsc::Receiver<FanoutMessage>, Vec<String>)>,
     shutdown: watch::Receiver<bool>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> ServiceSession<S> {
-    pub fn new(gate: Arc<Gate>, socket: Socket<S>, name: String, allowed: Vec<String>) -> Self {
+impl ServiceSession {
+    pub fn new(
+        gate: Arc<Gate>,
+        socket: Socket,
+        writer: Writer,
+        packet_bytes: usize,
+        name: String,
+        allowed: Vec<String>,
+    ) -> Self {
         let shutdown = gate.shutdown.subscribe();
-        Self { gate, socket, name, allowed, filters: Vec::new(), subscription: None, shutdown }
+        let (filters, subscription, retained) = (Vec::new(), None, None);
+        Self { gate, socket, writer, packet_bytes, name, allowed, filters, subscription, retained, shutdown }
     }
 
     /// Serves the client until its connection ends.
@@ -47,9 +59,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ServiceSession<S> {
         }
     }
 
-    pub async fn leave(self) {
+    pub async fn leave(mut self, end: &End) -> Socket {
         drop(self.subscription);
-        self.socket.close().await;
+        self.socket.say_goodbye(self.writer, end).await;
+        self.socket
     }
 
     async fn step(&mut self) -> Result<(), End> {
@@ -57,6 +70,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ServiceSession<S> {
         self.socket.flush().await?;
         tokio::select! {
             read = self.socket.read() => read?,
+            message = next_retained(&mut self.retained) => self.write_retained(message),
             message = next_message(&mut self.subscription) => self.write_messages(message).await,
             () = shut_down(&mut self.shutdown) => return Err(End::Shutdown),
         }
@@ -64,26 +78,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ServiceSession<S> {
     }
 
     async fn take_packets(&mut self) -> Result<(), End> {
-        while let Some(packet) = wire::read(&mut self.socket.input, self.gate.limits.packet_bytes)? {
+        let limit = self.gate.limits.packet_bytes;
+        while let Some(packet) = wire::read(self.writer.version, &mut self.socket.input, limit)? {
             self.socket.heard();
             match packet {
-                Incoming::Subscribe(subscribe) => self.take_subscribe(subscribe).await,
-                Incoming::Unsubscribe(unsubscribe) => {
-                    self.filters.retain(|held| !unsubscribe.topics.contains(held));
+                Incoming::Subscribe(subscribe) => self.take_subscribe(subscribe).await?,
+                Incoming::Unsubscribe { packet_id, filters } => {
+                    let held: Vec<_> = filters.iter().map(|filter| self.filters.contains(filter)).collect();
+                    self.filters.retain(|held| !filters.contains(held));
                     self.resubscribe().await;
-                    wire::write_unsuback(&mut self.socket.output, unsubscribe.pkid);
+                    self.writer.unsuback(&mut self.socket.output, packet_id, &held);
                 }
-                Incoming::Ping => wire::write_pong(&mut self.socket.output),
-                Incoming::Disconnect => return Err(End::Disconnected),
+                Incoming::Ping => self.writer.pong(&mut self.socket.output),
+                Incoming::Disconnect { .. } => return Err(End::Disconnected),
                 Incoming::Publish(publish) => {
                     let detail = format!("a service account does not publish, not to {:?}", publish.topic);
                     return Err(End::refused(Reason::ServicePublish, detail));
                 }
                 Incoming::PubAck(packet_id) => {
-                    return Err(End::refused(
-                        Reason::Acknowledgement,
-                        format!("PUBACK of {packet_id}, but all was QoS 0"),
-                    ));
+                    let detail = format!("PUBACK of {packet_id}, but all was QoS 0");
+                    return Err(End::refused(Reason::Acknowledgement, detail));
                 }
                 Incoming::Unexpected(what) => return Err(End::refused(Reason::Malformed, what)),
             }
@@ -92,32 +106,55 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ServiceSession<S> {
     }
 
     /// Messages are forwarded with QoS 0: a service that must not miss any reads the gateway's API.
-    async fn take_subscribe(&mut self, subscribe: Subscribe) {
-        let before = self.filters.clone();
-        let wanted: Vec<_> = subscribe.filters.into_iter().map(|filter| filter.path).collect();
-        let mut granted: Vec<bool> = wanted.iter().map(|filter| self.take_filter(filter)).collect();
-        if self.filters != before && !self.resubscribe().await {
-            self.filters = before;
-            granted.iter_mut().zip(&wanted).for_each(|(granted, filter)| *granted = self.filters.contains(filter));
+    async fn take_subscribe(&mut self, subscribe: Subscribe) -> Result<(), End> {
+        if subscribe.has_identifier {
+            return Err(End::refused(Reason::SubscriptionId, "subscription identifiers are not offered"));
         }
-        let codes: Vec<_> = granted.into_iter().map(|granted| granted.then_some(QoS::AtMostOnce)).collect();
-        wire::write_suback(&mut self.socket.output, subscribe.pkid, &codes);
+        let before = self.filters.clone();
+        let mut granted: Vec<_> = subscribe.filters.iter().map(|wanted| self.take_filter(&wanted.filter)).collect();
+        if self.filters != before && !self.resubscribe().await {
+            self.filters = before.clone();
+            for (granted, wanted) in granted.iter_mut().zip(&subscribe.filters) {
+                if !self.filters.contains(&wanted.filter) {
+                    *granted = Err(Code::Unavailable);
+                }
+            }
+        }
+        let retained = subscribe.filters.into_iter().zip(&granted).filter_map(|(wanted, granted)| {
+            granted.ok().and_then(|_| wants_retained(wanted, &before))
+        });
+        self.ask_retained(retained.collect());
+        self.writer.suback(&mut self.socket.output, subscribe.packet_id, &granted);
+        Ok(())
     }
 
     /// Adds a filter, if the account may have it.
-    fn take_filter(&mut self, wanted: &str) -> bool {
+    fn take_filter(&mut self, wanted: &str) -> Granted {
         if self.filters.iter().any(|held| held == wanted) {
-            return true;
+            return Ok(QoS::AtMostOnce);
         }
-        let allowed = filter::is_filter(wanted) && self.allowed.iter().any(|allowed| filter::covers(allowed, wanted));
-        if !allowed || self.filters.len() >= self.gate.limits.filters_per_client {
-            let limit = self.gate.limits.filters_per_client;
-            let detail = format!("{wanted:?} is not within its filters, or more than {limit}");
-            self.gate.refusals.note(Reason::Filter, self.socket.peer, &self.name, &detail);
-            return false;
-        }
-        self.filters.push(wanted.to_owned());
-        true
+        let limit = self.gate.limits.filters_per_client;
+        let (reason, code, detail) = if wanted.starts_with("$share/") {
+            (Reason::Shared, Code::SharedNotSupported, format!("{wanted:?}: shared subscriptions are not offered"))
+        } else if !filter::is_filter(wanted) {
+            (Reason::Filter, Code::FilterInvalid, format!("{wanted:?} is no topic filter"))
+        } else if !self.allowed.iter().any(|allowed| filter::covers(allowed, wanted)) {
+            (Reason::Filter, Code::NotAuthorised, format!("{wanted:?} is not within its filters"))
+        } else if self.filters.len() >= limit {
+            (Reason::Filter, Code::Quota, format!("more than {limit} filters"))
+        } else {
+            self.filters.push(wanted.to_owned());
+            return Ok(QoS::AtMostOnce);
+        };
+        self.gate.refusals.note(reason, self.socket.peer, &self.name, &detail);
+        Err(code)
+    }
+
+    /// Asks for what is retained; what an earlier question still brings is asked for again.
+    fn ask_retained(&mut self, mut filters: Vec<String>) {
+        let Some(source) = self.gate.retained.as_ref().filter(|_| !filters.is_empty()) else { return };
+        filters.extend(self.retained.take().into_iter().flat_map(|(_, earlier)| earlier));
+        self.retained = Some((source.matching(filters.clone()), filters));
     }
 
     /// Asks for all filters anew. Messages that the old subscription still held are not delivered.
@@ -149,22 +186,65 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ServiceSession<S> {
         if next.is_none() {
             self.subscription = None;
         }
-        while let Some(FanoutMessage { topic, payload }) = next {
-            if wire::fits(&topic, &payload, self.gate.limits.packet_bytes) {
-                wire::write_publish(&mut self.socket.output, topic, payload, QoS::AtMostOnce, 0);
-            }
+        while let Some(message) = next {
+            self.write(message, false);
             if self.socket.output.len() >= WRITE_BYTES {
                 return;
             }
             next = timeout(Duration::ZERO, next_message(&mut self.subscription)).await.unwrap_or_default();
         }
     }
+
+    fn write_retained(&mut self, first: Option<FanoutMessage>) {
+        let mut next = first;
+        loop {
+            let Some(message) = next else { break };
+            let wanted = |(_, filters): &(_, Vec<String>)| filters.iter().any(|f| filter::matches(f, &message.topic));
+            if self.retained.as_ref().is_some_and(wanted) {
+                self.write(message, true);
+            }
+            if self.socket.output.len() >= WRITE_BYTES {
+                return;
+            }
+            match self.retained.as_mut().map(|(source, _)| source.try_recv()) {
+                Some(Ok(message)) => next = Some(message),
+                Some(Err(mpsc::error::TryRecvError::Empty)) => return,
+                _ => break,
+            }
+        }
+        self.retained = None;
+    }
+
+    fn write(&mut self, FanoutMessage { topic, payload }: FanoutMessage, retain: bool) {
+        let message = DeviceMessage::new(topic, payload);
+        if wire::fits(&message, self.packet_bytes) {
+            let flags = PublishFlags { dup: false, retain };
+            self.writer.publish(&mut self.socket.output, message, QoS::AtMostOnce, 0, flags);
+        }
+    }
+}
+
+fn wants_retained(wanted: Wanted, before: &[String]) -> Option<String> {
+    let wants = match wanted.retained {
+        Retained::Always => true,
+        Retained::IfNew => !before.contains(&wanted.filter),
+        Retained::Never => false,
+    };
+    wants.then_some(wanted.filter)
 }
 
 /// Waits for ever if there is no subscription. Cancel-safe.
 async fn next_message(subscription: &mut Option<FanoutSubscription>) -> Option<FanoutMessage> {
     match subscription {
         Some(subscription) => subscription.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for ever if nothing was asked for. Cancel-safe.
+async fn next_retained(retained: &mut Option<(mpsc::Receiver<FanoutMessage>, Vec<String>)>) -> Option<FanoutMessage> {
+    match retained {
+        Some((source, _)) => source.recv().await,
         None => std::future::pending().await,
     }
 }

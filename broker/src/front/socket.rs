@@ -5,12 +5,14 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 
 use super::Limits;
 use super::refusal::Reason;
-use super::wire::WireError;
+use super::registry::Eviction;
+use super::stream::Stream;
+use super::wire::{Code, WireError, Writer};
 
 /// Free space to read into. 4 KiB: twenty messages of 200 B in one read, and little for an idle connection to hold.
 const READ_BYTES: usize = 4 * 1024;
@@ -18,17 +20,24 @@ const READ_BYTES: usize = 4 * 1024;
 /// A buffer that has grown beyond this is given up when it is empty.
 const KEEP_BYTES: usize = 16 * 1024;
 
+/// How long a client that was sent away has to read why, and how much of what it still sends is passed over. 500 ms
+/// and 64 KiB: to close at once with something unread would take our last words from it.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+const LAST_BYTES: usize = 64 * 1024;
+
 /// How a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum End {
     /// By a DISCONNECT: no will.
     Disconnected,
+    /// By a DISCONNECT that asks for the will.
+    DisconnectedWithWill,
     /// Without one.
     Lost,
     /// By us, for what the client did.
     Refused(Reason, String),
-    /// By a newer connection of the same client.
-    TakenOver,
+    /// By us, for what others did.
+    Evicted(Eviction),
     /// With the front.
     Shutdown,
     /// Because nothing can be acknowledged any more.
@@ -39,6 +48,19 @@ impl End {
     pub fn refused(reason: Reason, detail: impl Into<String>) -> Self {
         Self::Refused(reason, detail.into())
     }
+
+    /// What the client is told, if it is there to hear.
+    fn last_words(&self) -> Option<(Code, &str)> {
+        match self {
+            Self::Disconnected | Self::DisconnectedWithWill | Self::Lost => None,
+            Self::Refused(Reason::WriteTimeout, _) => None,
+            Self::Refused(reason, detail) => Some((reason.code(), detail)),
+            Self::Evicted(Eviction::Revoked) => Some((Code::Administrative, "no longer let in")),
+            Self::Evicted(_) => Some((Code::TakenOver, "a newer connection has this id")),
+            Self::Shutdown => Some((Code::ShuttingDown, "")),
+            Self::JournalStopped => Some((Code::Unspecified, "")),
+        }
+    }
 }
 
 impl From<WireError> for End {
@@ -46,13 +68,15 @@ impl From<WireError> for End {
         match error {
             WireError::TooLarge(bytes) => Self::refused(Reason::TooLarge, format!("a packet of {bytes} bytes")),
             WireError::Malformed(detail) => Self::refused(Reason::Malformed, detail),
-            WireError::Version(level) => Self::refused(Reason::Version, format!("protocol level {level}, not 4")),
+            WireError::Version(level) => {
+                Self::refused(Reason::Version, format!("protocol level {level}, neither 4 nor 5"))
+            }
         }
     }
 }
 
-pub(super) struct Socket<S> {
-    stream: S,
+pub(super) struct Socket {
+    stream: Stream,
     pub peer: SocketAddr,
     pub input: BytesMut,
     pub output: BytesMut,
@@ -63,8 +87,8 @@ pub(super) struct Socket<S> {
     timer: Pin<Box<Sleep>>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
-    pub fn new(stream: S, peer: SocketAddr, limits: &Limits) -> Self {
+impl Socket {
+    pub fn new(stream: Stream, peer: SocketAddr, limits: &Limits) -> Self {
         let now = Instant::now();
         Self {
             stream,
@@ -78,12 +102,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         }
     }
 
-    /// Tolerates one and a half times the keepalive (MQTT 3.1.1, 3.1.2.10), capped by the idle limit; 0 means the cap.
-    pub fn set_keepalive(&mut self, seconds: u16, idle: Duration) {
-        let tolerated = Duration::from_millis(u64::from(seconds) * 1500);
-        self.allowed_silence = if seconds == 0 { idle } else { tolerated.min(idle) };
+    /// Sets the silence that is tolerated from now on.
+    pub fn allow_silence(&mut self, silence: Duration) {
+        self.allowed_silence = silence;
         self.heard();
-        self.timer.as_mut().reset(self.heard_at + self.allowed_silence);
+        self.timer.as_mut().reset(self.heard_at + silence);
     }
 
     /// A whole packet has come in, or we were not reading.
@@ -115,7 +138,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         if self.output.is_empty() {
             return Ok(());
         }
-        match timeout(self.write_timeout, self.stream.write_all(&self.output)).await {
+        let (stream, output) = (&mut self.stream, &self.output);
+        let write = async {
+            stream.write_all(output).await?;
+            stream.flush().await
+        };
+        match timeout(self.write_timeout, write).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Err(End::Lost),
             Err(_) => {
@@ -129,10 +157,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Ok(())
     }
 
-    /// Tells the peer that nothing more comes. The stream is closed by dropping it.
-    pub async fn close(mut self) {
-        // The peer may be gone already.
-        let _ = timeout(self.write_timeout, self.stream.shutdown()).await;
+    /// Says why, where the protocol has words for it, and that nothing more comes.
+    pub async fn say_goodbye(&mut self, writer: Writer, end: &End) {
+        if let Some((code, reason)) = end.last_words() {
+            writer.goodbye(&mut self.output, code, reason);
+            // The peer may be gone already.
+            let _ = timeout(LAST_WORDS, self.flush()).await;
+        }
+        let _ = timeout(LAST_WORDS, self.stream.shutdown()).await;
+    }
+
+    /// Gives the peer time to read our last words; dropping the stream closes it.
+    pub async fn linger(mut self) {
+        let deadline = Instant::now() + LAST_WORDS;
+        let mut passed_over = 0;
+        while passed_over < LAST_BYTES {
+            self.input.clear();
+            self.input.reserve(READ_BYTES);
+            match timeout_at(deadline, self.stream.read_buf(&mut self.input)).await {
+                Ok(Ok(read)) if read > 0 => passed_over += read,
+                _ => return,
+            }
+        }
     }
 
     fn make_room(&mut self) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::{
-    Credentials, Denied, Downlinks, Fanout, Front, FrontConfig, Identity, Journal, JournalConfig, Limits, Policy,
-    SessionEvent,
+    Credentials, Denied, Downlinks, Fanout, Front, FrontConfig, FrontParts, Identity, Journal, JournalConfig, Limits,
+    Listener, Policy, SessionEvent, Transport,
 };
 use bytes::BytesMut;
 use firmware_proto::ServerTime;
@@ -68,16 +68,23 @@ impl Running {
         let (sessions, events) = mpsc::channel(1_000);
         let mut limits = Limits::default();
         change(&mut limits);
-        let config = FrontConfig { listen: "127.0.0.1:0".parse().unwrap(), limits };
-        let clock = Arc::new(|| ServerTime(42));
-        let front =
-            Front::start(config, Arc::new(TestPolicy), journal.clone(), clock, fanout.clone(), sessions).await.unwrap();
+        let listener = Listener { transport: Transport::Tcp, address: "127.0.0.1:0".parse().unwrap() };
+        let config = FrontConfig { listeners: vec![listener], tls: None, limits };
+        let parts = FrontParts {
+            policy: Arc::new(TestPolicy),
+            journal: journal.clone(),
+            clock: Arc::new(|| ServerTime(42)),
+            fanout: fanout.clone(),
+            retained: None,
+            sessions,
+        };
+        let front = Front::start(config, parts).await.unwrap();
         let downlinks = front.downlink();
         Self { dir, disk, journal, fanout, front, downlinks, events }
     }
 
     pub fn addr(&self) -> SocketAddr {
-        self.front.local_addr()
+        self.front.address(Transport::Tcp).unwrap()
     }
 
     pub async fn device(&self, name: &str) -> Client {

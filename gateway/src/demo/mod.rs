@@ -19,7 +19,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::app::App;
 use crate::auth::Role;
-use crate::config::{ClockScale, Config, Listen, Log};
+use crate::config::{ClockScale, Config, Listen, Mqtt, Log};
 use crate::serve::{log, stop_signal};
 use crate::shard::House;
 use summary::Summary;
@@ -103,7 +103,7 @@ fn from_next_morning(now_ms: i64, speed: f64) -> ScaledTime {
 fn config(dir: &std::path::Path, options: &DemoOptions, time: ScaledTime) -> Config {
     Config {
         state: dir.to_owned(),
-        mqtt: Listen::loopback(0),
+        mqtt: Mqtt::loopback(0),
         http: Listen::loopback(options.http_port),
         grpc: Listen::loopback(0),
         clock: ClockScale { speed: time.speed, anchor_ms: Some(time.anchor_ms) },

@@ -111,6 +111,7 @@ pub fn command(room: &mut Room, ty: &ApplianceType, repair: &Repair, now: Server
         payload: encode(&Downlink::Command(message), Encoding::Protobuf),
         fence: fence.0,
         at: now,
+        expires: now.plus_ms(valid_ms),
     });
     (id, queued)
 }

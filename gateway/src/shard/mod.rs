@@ -24,6 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::history::{HistoryError, HistoryStore};
+use crate::outbox;
 use crate::registry::Registry;
 use crate::repair::driver::{self, Moment};
 use crate::store::changes::{Change, QueuedCommand};
@@ -79,6 +80,8 @@ pub struct House {
     pub orders: tokio::sync::Notify,
     /// When this process began to listen.
     pub up_since: ServerTime,
+    /// What is wrong with changed certificate files.
+    pub tls_problem: tokio::sync::watch::Receiver<Option<String>>,
     /// Up to where each shard is on disk.
     pub progress: Vec<AtomicU64>,
     /// What was taken since the start.
@@ -288,9 +291,9 @@ impl Shard {
             match outgoing {
                 Outgoing::Command(command) => {
                     // Not connected or busy: the outbox has it, and it is sent when the device is back.
-                    if let Err(error) =
-                        self.house.downlinks.send(&command.device, DeviceMessage::new(command.topic, command.payload))
-                    {
+                    let message =
+                        outbox::command(&self.house.clock, command.topic, command.payload, command.expires);
+                    if let Err(error) = self.house.downlinks.send(&command.device, message) {
                         tracing::debug!(device = %command.device, command = command.command_id, %error, "command waits");
                     }
                 }

@@ -183,6 +183,8 @@ pub struct QueuedCommand {
     pub fence: u64,
     /// When.
     pub at: ServerTime,
+    /// When the device takes it no longer.
+    pub expires: ServerTime,
 }
 
 /// A work order as it is opened.
@@ -403,12 +405,13 @@ async fn queue_command(write: &mut Write, command: &QueuedCommand) -> Result<(),
         .bind(&command.repair)
         .execute(&mut **write)
         .await?;
-    sqlx::query("INSERT INTO outbox (command_id, device, topic, payload, created_ms) VALUES ($1, $2, $3, $4, $5)")
+    sqlx::query("INSERT INTO outbox (command_id, device, topic, payload, created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5, $6)")
         .bind(&command.command_id)
         .bind(command.device.as_str())
         .bind(&command.topic)
         .bind(&command.payload)
         .bind(command.at.ms())
+        .bind(command.expires.ms())
         .execute(&mut **write)
         .await?;
     audit::append(write, command.at, "gateway", "command", &command.command_id, &command.topic).await
