@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use broker::{
-    Credentials, Denied, Fanout, Front, FrontConfig, FrontParts, Identity, Journal, JournalConfig, Limits, Listener, Policy,
-    Position, SessionEvent, Transport,
+    Credentials, Denied, Fanout, Front, FrontConfig, FrontParts, Identity, Journal, JournalConfig, Limits, Listener,
+    Policy, Position, SessionEvent, Transport,
 };
 use bytes::{Buf, BytesMut};
 use firmware_proto::{DeviceAddress, ServerTime};

@@ -89,8 +89,7 @@ async fn introduce(
 ) -> Result<(Socket, Admitted, Vec<CertificateDer<'static>>), (Who, End)> {
     let Opened { stream, certificates } = open(stream, transport, gate).await.map_err(|end| (Who::new(), end))?;
     let mut socket = Socket::new(stream, peer, &gate.limits);
-    let connect =
-        read_connect(&mut socket, gate.limits.packet_bytes).await.map_err(|end| (Who::new(), end))?;
+    let connect = read_connect(&mut socket, gate.limits.packet_bytes).await.map_err(|end| (Who::new(), end))?;
     let (who, writer) = (connect.client_id.clone(), Writer::new(&connect));
     let certificate = certificates.first().and_then(tls::describe);
     match admit(connect, certificate, peer, gate).await {
@@ -126,10 +125,7 @@ async fn open(stream: TcpStream, transport: Transport, gate: &Gate) -> Result<Op
 }
 
 /// The TLS handshake, and the certificates that the client showed.
-async fn secure(
-    stream: TcpStream,
-    gate: &Gate,
-) -> Result<(TlsStream<TcpStream>, Vec<CertificateDer<'static>>), End> {
+async fn secure(stream: TcpStream, gate: &Gate) -> Result<(TlsStream<TcpStream>, Vec<CertificateDer<'static>>), End> {
     let tls = gate.tls.as_ref().ok_or_else(|| failed("TLS", "no certificate is loaded"))?;
     let stream = tls.acceptor().accept(stream).await.map_err(|error| failed("TLS", error))?;
     let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
@@ -200,11 +196,8 @@ async fn serve_device(
     welcome.session_expiry_s = (granted != connect.session_expiry_s).then_some(granted);
     welcome.response_information = connect.wants_response_information.then(|| answers_of(&address));
     writer.welcome(&mut socket.output, welcome);
-    let terms = Terms {
-        writer,
-        commands_inflight: limits.commands_inflight.min(usize::from(connect.receive_maximum)),
-        expiry,
-    };
+    let terms =
+        Terms { writer, commands_inflight: limits.commands_inflight.min(usize::from(connect.receive_maximum)), expiry };
     let mut session = DeviceSession::new(Arc::clone(gate), socket, terms, address.clone(), link, commands);
     let end = tokio::select! {
         end = session.run() => end,
@@ -212,8 +205,7 @@ async fn serve_device(
     };
     let will = connect.will.map(|will| (will.payload, Duration::from_secs(will.delay_s.into())));
     let Remains { socket, will, expiry } = session.leave(&end, will).await;
-    let goes_on = !expiry.is_zero()
-        && !matches!(end, End::Evicted(_) | End::Shutdown | End::JournalStopped);
+    let goes_on = !expiry.is_zero() && !matches!(end, End::Evicted(_) | End::Shutdown | End::JournalStopped);
     // Otherwise the claim ends here, and only now may a newer connection of the device begin.
     let parked = goes_on.then(|| Parked { address, will, expiry, claim });
     if matches!(end, End::Refused(..)) {
@@ -239,8 +231,7 @@ async fn serve_service(
 ) -> End {
     let writer = Writer::new(&connect);
     let key = (name.clone(), connect.client_id);
-    let Ok((claim, _)) = timeout_at(deadline, gate.services.claim(key, Arc::new(()), Eviction::Replaced)).await
-    else {
+    let Ok((claim, _)) = timeout_at(deadline, gate.services.claim(key, Arc::new(()), Eviction::Replaced)).await else {
         return turn_away_claimed(socket, writer).await;
     };
     welcome.retained = gate.retained.is_some();

@@ -181,15 +181,14 @@ impl DeviceSession {
                 Incoming::PubAck(packet_id) => self.take_ack(packet_id)?,
                 Incoming::Subscribe(subscribe) => self.take_subscribe(subscribe).await?,
                 Incoming::Unsubscribe { packet_id, filters } => {
-                    let held: Vec<_> =
-                        filters.iter().map(|filter| self.link.session().unsubscribe(filter)).collect();
+                    let held: Vec<_> = filters.iter().map(|filter| self.link.session().unsubscribe(filter)).collect();
                     self.writer.unsuback(&mut self.socket.output, packet_id, &held);
                 }
                 Incoming::Ping => self.writer.pong(&mut self.socket.output),
                 Incoming::Disconnect { with_will, session_expiry_s } => {
                     return Err(self.take_disconnect(with_will, session_expiry_s));
                 }
-                Incoming::Unexpected(what) => return Err(End::refused(Reason::Malformed, what)),
+                Incoming::Unexpected(what) => return Err(End::refused(Reason::Protocol, what)),
             }
         }
         if packets > 0 {
@@ -262,7 +261,7 @@ impl DeviceSession {
     fn take_disconnect(&mut self, with_will: bool, session_expiry_s: Option<u32>) -> End {
         if let Some(seconds) = session_expiry_s {
             if self.expiry.is_zero() && seconds > 0 {
-                return End::refused(Reason::Malformed, "a session that was to end with the connection cannot go on");
+                return End::refused(Reason::Protocol, "a session that was to end with the connection cannot go on");
             }
             self.expiry = self.gate.limits.session_for(seconds);
         }

@@ -25,8 +25,10 @@ pub(super) enum Reason {
     ConnectRate,
     /// No whole CONNECT in time.
     Handshake,
-    /// Not MQTT, or not in its place.
+    /// Not MQTT.
     Malformed,
+    /// MQTT, but not in its place.
+    Protocol,
     /// A packet above the limit.
     TooLarge,
     /// Another protocol version than 3.1.1 and 5.
@@ -55,7 +57,7 @@ pub(super) enum Reason {
     WriteTimeout,
     /// More unacknowledged messages than the device was told it may have.
     ReceiveMaximum,
-    /// A topic alias that stands for nothing.
+    /// A topic alias that was not offered.
     Alias,
     /// A payload that is not what its content type says.
     Payload,
@@ -68,12 +70,13 @@ pub(super) enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 24] = [
+    const ALL: [Self; 25] = [
         Self::Connections,
         Self::Addresses,
         Self::ConnectRate,
         Self::Handshake,
         Self::Malformed,
+        Self::Protocol,
         Self::TooLarge,
         Self::Version,
         Self::ClientId,
@@ -102,6 +105,7 @@ impl Reason {
             Self::ConnectRate => "connect_rate",
             Self::Handshake => "handshake",
             Self::Malformed => "malformed",
+            Self::Protocol => "protocol",
             Self::TooLarge => "too_large",
             Self::Version => "version",
             Self::ClientId => "client_id",
@@ -138,7 +142,7 @@ impl Reason {
             Self::Will | Self::Topic | Self::Filter | Self::ServicePublish => Code::NotAuthorised,
             Self::Qos2 => Code::QosNotSupported,
             Self::Retain => Code::RetainNotSupported,
-            Self::Acknowledgement => Code::Protocol,
+            Self::Protocol | Self::Acknowledgement => Code::Protocol,
             Self::Keepalive => Code::KeepaliveTimeout,
             Self::WriteTimeout => Code::Unspecified,
             Self::ReceiveMaximum => Code::ReceiveMaximum,

@@ -99,7 +99,7 @@ impl ServiceSession {
                     let detail = format!("PUBACK of {packet_id}, but all was QoS 0");
                     return Err(End::refused(Reason::Acknowledgement, detail));
                 }
-                Incoming::Unexpected(what) => return Err(End::refused(Reason::Malformed, what)),
+                Incoming::Unexpected(what) => return Err(End::refused(Reason::Protocol, what)),
             }
         }
         Ok(())
@@ -120,9 +120,11 @@ impl ServiceSession {
                 }
             }
         }
-        let retained = subscribe.filters.into_iter().zip(&granted).filter_map(|(wanted, granted)| {
-            granted.ok().and_then(|_| wants_retained(wanted, &before))
-        });
+        let retained = subscribe
+            .filters
+            .into_iter()
+            .zip(&granted)
+            .filter_map(|(wanted, granted)| granted.ok().and_then(|_| wants_retained(wanted, &before)));
         self.ask_retained(retained.collect());
         self.writer.suback(&mut self.socket.output, subscribe.packet_id, &granted);
         Ok(())

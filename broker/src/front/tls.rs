@@ -146,8 +146,7 @@ fn verifier(
     ca: &Path,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    let unfit =
-        |reason: String| TlsError::File { what: "client authority", path: ca.to_owned(), reason };
+    let unfit = |reason: String| TlsError::File { what: "client authority", path: ca.to_owned(), reason };
     let mut roots = RootCertStore::empty();
     for certificate in certificates("client authority", ca)? {
         roots.add(certificate).map_err(|error| unfit(error.to_string()))?;

@@ -72,10 +72,7 @@ impl Uplink {
         let at = usize::from(alias - 1);
         if topic.is_empty() {
             let known = self.aliases.get(at).and_then(Option::as_ref);
-            let unknown = || Rejected {
-                code: Code::Protocol,
-                ..Rejected::fatal(Reason::Alias, format!("topic alias {alias} stands for nothing yet"))
-            };
+            let unknown = || Rejected::fatal(Reason::Protocol, format!("topic alias {alias} stands for nothing yet"));
             return known.map(|(_, kind)| kind.clone()).ok_or_else(unknown);
         }
         let kind = self.kind_of(&topic)?;
@@ -101,9 +98,7 @@ impl Uplink {
             }
             Ok((address, Topic::Up(_))) => foreign(format!("{text:?} belongs to {address}")),
             Ok(_) => foreign(format!("{text:?} is for messages to a device")),
-            Err(error) => {
-                Err(Rejected::message(Reason::Topic, Code::TopicInvalid, format!("{text:?}: {error}")))
-            }
+            Err(error) => Err(Rejected::message(Reason::Topic, Code::TopicInvalid, format!("{text:?}: {error}"))),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod disk;
 pub mod mqtt;
+pub mod mqtt5;
 
 use broker::{Entry, Journal, Position, Record};
 use bytes::Bytes;

@@ -19,7 +19,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::app::App;
 use crate::auth::Role;
-use crate::config::{ClockScale, Config, Listen, Mqtt, Log};
+use crate::config::{ClockScale, Config, Listen, Log, Mqtt};
 use crate::serve::{log, stop_signal};
 use crate::shard::House;
 use summary::Summary;

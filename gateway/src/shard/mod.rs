@@ -291,8 +291,7 @@ impl Shard {
             match outgoing {
                 Outgoing::Command(command) => {
                     // Not connected or busy: the outbox has it, and it is sent when the device is back.
-                    let message =
-                        outbox::command(&self.house.clock, command.topic, command.payload, command.expires);
+                    let message = outbox::command(&self.house.clock, command.topic, command.payload, command.expires);
                     if let Err(error) = self.house.downlinks.send(&command.device, message) {
                         tracing::debug!(device = %command.device, command = command.command_id, %error, "command waits");
                     }

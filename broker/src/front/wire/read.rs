@@ -17,27 +17,37 @@ pub(in crate::front) fn read(
 ) -> Result<Option<Incoming>, WireError> {
     let Some(&first) = buffer.first() else { return Ok(None) };
     check_flags(first)?;
+    match frame(buffer, max_bytes)? {
+        Some(length) if buffer.len() >= length => {}
+        _ => return Ok(None),
+    }
     let packet = match version {
-        Version::V4 => read_v4(buffer, max_bytes)?.map(from_v4),
-        Version::V5 => read_v5(first, buffer, max_bytes)?,
+        Version::V4 => from_v4(read_v4(buffer)?),
+        Version::V5 => read_v5(first, buffer)?,
     };
     match packet {
-        Some(Incoming::Subscribe(Subscribe { packet_id: 0, .. }) | Incoming::Unsubscribe { packet_id: 0, .. }) => {
+        Incoming::Subscribe(Subscribe { packet_id: 0, .. }) | Incoming::Unsubscribe { packet_id: 0, .. } => {
             Err(WireError::Malformed("packet id 0".to_owned()))
         }
-        packet => Ok(packet),
+        packet => Ok(Some(packet)),
     }
 }
 
-/// The remaining length of a packet of so many bytes; the codec limits that.
-fn remaining(packet_bytes: usize) -> usize {
-    let length_bytes = match packet_bytes {
-        ..=127 => 1,
-        ..=16_383 => 2,
-        ..=2_097_151 => 3,
-        _ => 4,
-    };
-    packet_bytes.saturating_sub(1 + length_bytes)
+/// Whether a whole packet is there; its length. Checked here, so that the codec never asks for more bytes: it does so
+/// for some packets that are whole but too short inside, and has taken them off the buffer by then.
+fn frame(buffer: &[u8], max_bytes: usize) -> Result<Option<usize>, WireError> {
+    let mut remaining = 0;
+    for (at, byte) in buffer.iter().skip(1).take(4).enumerate() {
+        remaining |= usize::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            let length = 2 + at + remaining;
+            return if length > max_bytes { Err(WireError::TooLarge(length)) } else { Ok(Some(length)) };
+        }
+    }
+    if buffer.len() > 4 {
+        return Err(WireError::Malformed("a length of more than four bytes".to_owned()));
+    }
+    Ok(None)
 }
 
 /// Flags of the fixed header that may have one value only (MQTT 3.1.1 and 5, 2.1.3).
@@ -53,13 +63,11 @@ fn check_flags(first: u8) -> Result<(), WireError> {
     Err(WireError::Malformed(format!("a packet of type {} with flags {:#x}", first >> 4, first & 0xf)))
 }
 
-fn read_v4(buffer: &mut BytesMut, max_bytes: usize) -> Result<Option<v4::Packet>, WireError> {
-    match v4::Packet::read(buffer, remaining(max_bytes)) {
-        Ok(packet) => Ok(Some(packet)),
-        Err(codec4::Error::InsufficientBytes(_)) => Ok(None),
-        Err(codec4::Error::PayloadSizeLimitExceeded(size)) => Err(WireError::TooLarge(size)),
-        Err(error) => Err(WireError::Malformed(error.to_string())),
-    }
+fn read_v4(buffer: &mut BytesMut) -> Result<v4::Packet, WireError> {
+    v4::Packet::read(buffer, usize::MAX).map_err(|error| match error {
+        codec4::Error::InsufficientBytes(_) => WireError::Malformed("a packet that ends too early".to_owned()),
+        error => WireError::Malformed(error.to_string()),
+    })
 }
 
 fn from_v4(packet: v4::Packet) -> Incoming {
@@ -96,25 +104,30 @@ fn from_v4(packet: v4::Packet) -> Incoming {
     }
 }
 
-fn read_v5(first: u8, buffer: &mut BytesMut, max_bytes: usize) -> Result<Option<Incoming>, WireError> {
+fn read_v5(first: u8, buffer: &mut BytesMut) -> Result<Incoming, WireError> {
     if first == 0xf0 {
-        return Ok(Some(Incoming::Unexpected("AUTH, but no authentication method was agreed on")));
+        // The codec does not know it, and nothing is read after it.
+        buffer.clear();
+        return Ok(Incoming::Unexpected("AUTH, but no authentication method was agreed on"));
     }
-    // The shortest DISCONNECT, and the commonest; the codec takes longer ones only.
-    if buffer.starts_with(&[0xe0, 0]) {
-        buffer.advance(2);
-        return Ok(Some(Incoming::Disconnect { with_will: false, session_expiry_s: None }));
+    // A DISCONNECT may leave out its properties, and its reason if that is 0 (MQTT 5, 3.14.2.1); the codec wants both.
+    let shortened = match &buffer[..] {
+        [0xe0, 0, ..] => Some((2, [0xe0, 2, 0, 0])),
+        [0xe0, 1, reason, ..] => Some((3, [0xe0, 2, *reason, 0])),
+        _ => None,
+    };
+    if let Some((length, whole)) = shortened {
+        buffer.advance(length);
+        return from_v5(packet_v5(&mut BytesMut::from(&whole[..]))?);
     }
-    Ok(packet_v5(buffer, max_bytes)?.map(from_v5).transpose()?)
+    from_v5(packet_v5(buffer)?)
 }
 
-fn packet_v5(buffer: &mut BytesMut, max_bytes: usize) -> Result<Option<v5::Packet>, WireError> {
-    match v5::Packet::read(buffer, Some(u32::try_from(remaining(max_bytes)).unwrap_or(u32::MAX))) {
-        Ok(packet) => Ok(Some(packet)),
-        Err(codec5::Error::InsufficientBytes(_)) => Ok(None),
-        Err(codec5::Error::PayloadSizeLimitExceeded { pkt_size, .. }) => Err(WireError::TooLarge(pkt_size)),
-        Err(error) => Err(WireError::Malformed(error.to_string())),
-    }
+fn packet_v5(buffer: &mut BytesMut) -> Result<v5::Packet, WireError> {
+    v5::Packet::read(buffer, None).map_err(|error| match error {
+        codec5::Error::InsufficientBytes(_) => WireError::Malformed("a packet that ends too early".to_owned()),
+        error => WireError::Malformed(error.to_string()),
+    })
 }
 
 fn from_v5(packet: v5::Packet) -> Result<Incoming, WireError> {
@@ -187,18 +200,18 @@ pub(in crate::front) fn read_connect(buffer: &mut BytesMut, max_bytes: usize) ->
         Some(0x10) => {}
         Some(_) => return Err(WireError::Malformed("the first packet is no CONNECT".to_owned())),
     }
+    let whole = frame(buffer, max_bytes)?.is_some_and(|length| buffer.len() >= length);
     let Some((level, flags)) = level_and_flags(buffer) else {
         // Too short to tell, or no CONNECT at all, which the codec finds out.
-        return Ok(read_v4(buffer, max_bytes)?.and_then(connect_v4));
+        return if whole { read_v4(buffer).map(connect_v4) } else { Ok(None) };
     };
-    if flags & 1 != 0 {
-        return Err(WireError::Malformed("the reserved flag of CONNECT is set".to_owned()));
-    }
     match level {
         4 if flags & 0xc0 == 0x40 => Err(WireError::Malformed("a password without a user name".to_owned())),
-        4 => Ok(read_v4(buffer, max_bytes)?.and_then(connect_v4)),
-        5 => match packet_v5(buffer, max_bytes)? {
-            Some(v5::Packet::Connect(connect, will, login)) => connect_v5(connect, will, login, flags).map(Some),
+        4 | 5 if flags & 1 != 0 => Err(WireError::Malformed("the reserved flag of CONNECT is set".to_owned())),
+        4 | 5 if !whole => Ok(None),
+        4 => read_v4(buffer).map(connect_v4),
+        5 => match packet_v5(buffer)? {
+            v5::Packet::Connect(connect, will, login) => connect_v5(connect, will, login, flags).map(Some),
             _ => Ok(None),
         },
         other => Err(WireError::Version(other)),
@@ -221,8 +234,7 @@ fn level_and_flags(buffer: &[u8]) -> Option<(u8, u8)> {
 fn connect_v4(packet: v4::Packet) -> Option<Connect> {
     let v4::Packet::Connect(connect) = packet else { return None };
     // An absent user name or password arrives as an empty one.
-    let (username, password) =
-        connect.login.map_or((None, None), |login| (Some(login.username), Some(login.password)));
+    let (username, password) = connect.login.map_or((None, None), |login| (Some(login.username), Some(login.password)));
     Some(Connect {
         version: Version::V4,
         client_id: connect.client_id,
@@ -302,8 +314,7 @@ mod tests {
     fn versions_are_told_apart() {
         assert!(matches!(read_connect(&mut connect_bytes(4), 100), Ok(Some(Connect { version: Version::V4, .. }))));
         let mut five = BytesMut::new();
-        let connect =
-            v5::Connect { keep_alive: 7, client_id: "a".to_owned(), clean_start: true, properties: None };
+        let connect = v5::Connect { keep_alive: 7, client_id: "a".to_owned(), clean_start: true, properties: None };
         connect.write(&None, &None, &mut five).unwrap();
         assert!(matches!(read_connect(&mut five, 100), Ok(Some(Connect { version: Version::V5, .. }))));
         assert_eq!(read_connect(&mut connect_bytes(6), 100), Err(WireError::Version(6)));
@@ -323,11 +334,24 @@ mod tests {
     }
 
     #[test]
-    fn the_shortest_goodbye_of_mqtt_5_is_understood() {
-        let mut bytes = BytesMut::from(&[0xe0, 0][..]);
-        let goodbye = Incoming::Disconnect { with_will: false, session_expiry_s: None };
-        assert_eq!(read(Version::V5, &mut bytes, 100), Ok(Some(goodbye)));
-        assert!(bytes.is_empty());
+    fn short_goodbyes_of_mqtt_5_are_understood() {
+        for (bytes, with_will) in [(&[0xe0, 0][..], false), (&[0xe0, 1, 4], true), (&[0xe0, 2, 4, 0], true)] {
+            let mut bytes = BytesMut::from(bytes);
+            let goodbye = Incoming::Disconnect { with_will, session_expiry_s: None };
+            assert_eq!(read(Version::V5, &mut bytes, 100), Ok(Some(goodbye)));
+            assert!(bytes.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_whole_packet_that_ends_too_early_is_malformed() {
+        // A SUBSCRIBE without property length, a PUBLISH with its topic cut off.
+        for bytes in [&[0x82, 2, 0, 1][..], &[0x30, 3, 0, 9, b'a']] {
+            for version in [Version::V4, Version::V5] {
+                let read = read(version, &mut BytesMut::from(bytes), 100);
+                assert!(matches!(read, Err(WireError::Malformed(_))), "{read:?}");
+            }
+        }
     }
 
     #[test]
@@ -335,6 +359,8 @@ mod tests {
         for version in [Version::V4, Version::V5] {
             let mut header = BytesMut::from(&[0x30, 0xff, 0xff, 0x7f][..]);
             assert!(matches!(read(version, &mut header, 1000), Err(WireError::TooLarge(_))));
+            assert_eq!(read(version, &mut BytesMut::from(&[0x30, 98][..]), 100), Ok(None));
+            assert!(matches!(read(version, &mut BytesMut::from(&[0x30, 99][..]), 100), Err(WireError::TooLarge(101))));
         }
     }
 

@@ -145,14 +145,7 @@ impl Writer {
     }
 
     /// Writes a message; `packet_id` is ignored for QoS 0. The message must have passed [`fits`].
-    pub fn publish(
-        &self,
-        out: &mut BytesMut,
-        message: DeviceMessage,
-        qos: QoS,
-        packet_id: u16,
-        flags: PublishFlags,
-    ) {
+    pub fn publish(&self, out: &mut BytesMut, message: DeviceMessage, qos: QoS, packet_id: u16, flags: PublishFlags) {
         let written = match self.version {
             Version::V4 => {
                 let mut publish = v4::Publish::from_bytes(message.topic, qos, message.payload);
