@@ -99,12 +99,12 @@ async fn serve(dir: &Path) -> Result<(Front, Journal), Failure> {
     tokio::spawn(async move { while events.recv().await.is_some() {} });
     let front = Front::start(config, Arc::new(Anybody), journal.clone(), clock, Fanout::start()?, sessions).await?;
     let mut reader = journal.reader(Position(0))?;
-    let follower = journal.clone();
+    let consumer = journal.register("follower", Position(0))?;
     // As the gateway does: somebody reads, and lets go of what was read.
     tokio::spawn(async move {
         while let Ok(batch) = reader.next_batch(4_096).await {
             if let Some(last) = batch.last() {
-                follower.release(last.position);
+                consumer.release(last.position);
             }
         }
     });

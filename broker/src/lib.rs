@@ -25,4 +25,4 @@ pub use fanout::{Fanout, FanoutError, FanoutMessage, FanoutSubscription};
 pub use front::{
     ClientCertificate, Credentials, Denied, Front, FrontConfig, FrontError, Identity, Limits, Policy, SessionEvent,
 };
-pub use journal::{Entry, Journal, JournalConfig, JournalError, JournalReader, Position, Record};
+pub use journal::{Consumer, Entry, Journal, JournalConfig, JournalError, JournalReader, Position, Record};

@@ -92,6 +92,7 @@ impl App {
             registry,
             store,
             history,
+            consumer: journal.register("shards", from)?,
             journal,
             fanout,
         });
