@@ -130,7 +130,7 @@ impl Journal {
     /// As [`Journal::open`].
     pub fn open_on(config: JournalConfig, disk: Arc<dyn Disk>) -> Result<Self, JournalError> {
         let JournalConfig { dir, segment_bytes, pending_bytes } = config;
-        disk.create_dir(&dir).map_err(JournalError::io("create", &dir))?;
+        segments::create_dirs(&*disk, &dir)?;
         let lock = disk.lock(&dir.join("lock")).map_err(|error| match error.kind() {
             std::io::ErrorKind::WouldBlock => JournalError::Locked(dir.clone()),
             _ => JournalError::io("lock", &dir)(error),
