@@ -1,7 +1,7 @@
 //! kill -9 of a server at random moments under load: what was acknowledged is in its journal, in order.
 //!
 //! `FETTLE_KILLS=200 cargo nextest run -p broker --no-capture -E 'binary(kill)'` kills more often than CI does.
-//! The server is this same program, started again to run only the ignored test [`server`].
+//! The server is this same test in a process of its own, told by its environment to be one.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
@@ -49,12 +49,11 @@ const SERVER_DIR: &str = "FETTLE_KILL_SERVER_DIR";
 /// Tells the server below which position nobody needs its records.
 const SERVER_RELEASED: &str = "FETTLE_KILL_SERVER_RELEASED";
 
+const TEST: &str = "what_was_acknowledged_survives_kill_9";
+
 const LISTENING: &str = "listening on ";
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "the process that the other test starts and kills"]
-async fn server() {
-    let Ok(dir) = std::env::var(SERVER_DIR) else { return };
+async fn serve(dir: String) {
     let released = Position(std::env::var(SERVER_RELEASED).unwrap().parse().unwrap());
     let journal = Journal::open(JournalConfig::new(dir)).unwrap();
     let consumer = journal.register("checker", journal.first()).unwrap();
@@ -97,7 +96,7 @@ impl Server {
     fn start(dir: &Path, released: Position) -> Self {
         let started = Instant::now();
         let process = Command::new(std::env::current_exe().unwrap())
-            .args(["server", "--exact", "--ignored", "--nocapture"])
+            .args([TEST, "--exact", "--nocapture"])
             .env(SERVER_DIR, dir)
             .env(SERVER_RELEASED, released.to_string())
             .stdin(Stdio::piped())
@@ -278,6 +277,9 @@ async fn publish_until_killed(mut server: Server, ledger: &Ledger, rng: &mut Rng
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_survives_kill_9() {
+    if let Ok(dir) = std::env::var(SERVER_DIR) {
+        return serve(dir).await;
+    }
     let from_environment = |name| std::env::var(name).ok().map(|value: String| value.parse::<u64>().unwrap());
     let kills = from_environment("FETTLE_KILLS").map_or(KILLS, |kills| kills as usize);
     let seed = from_environment("FETTLE_SEED").unwrap_or_else(rand::random);
