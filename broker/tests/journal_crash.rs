@@ -85,8 +85,9 @@ impl Ledger {
         if end.0 < self.acknowledged {
             return Err(format!("{end} is the end, but those below {} were acknowledged", self.acknowledged));
         }
-        let mut reader = journal.reader(Position(self.released)).map_err(|error| error.to_string())?;
-        for position in self.released..end.0 {
+        // Also what was released and is still there: no hole may be left in it.
+        let mut reader = journal.reader(first).map_err(|error| error.to_string())?;
+        for position in first.0..end.0 {
             let record = reader.next_batch(1).await.map_err(|error| format!("at {position}: {error}"))?;
             self.check_record(position, &record[0])?;
         }
