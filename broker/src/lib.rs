@@ -25,4 +25,4 @@ pub use front::{
     ClientCertificate, Credentials, Denied, Front, FrontConfig, FrontError, FrontParts, Identity, Limits, Listener,
     Policy, Retained, SessionEvent, TlsError, TlsFiles, Transport,
 };
-pub use journal::{Entry, Journal, JournalConfig, JournalError, JournalReader, Position, Record};
+pub use journal::{Consumer, Entry, Journal, JournalConfig, JournalError, JournalReader, Position, Record};

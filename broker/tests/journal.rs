@@ -191,14 +191,15 @@ async fn released_segments_go_and_positions_stay() {
     let before = segments(dir.path()).len();
     assert!(before > 3, "{before}");
     let mut slow = journal.reader(Position(0)).unwrap();
-    journal.release(Position(10));
+    let consumer = journal.register("all", Position(0)).unwrap();
+    consumer.release(Position(10));
     assert!(journal.first() > Position(0) && journal.first() <= Position(10));
     let first = journal.first();
     assert!(matches!(journal.reader(Position(0)), Err(JournalError::Released { .. })));
     assert!(matches!(slow.next_batch(1).await, Err(JournalError::Released { .. })));
     assert!(matches!(journal.reader(Position(21)), Err(JournalError::Beyond { .. })));
     assert_eq!(texts(&records(&journal, Position(10)).await)[0], "10");
-    journal.release(Position(u64::MAX));
+    consumer.release(Position(u64::MAX));
     assert_eq!(journal.end(), Position(20));
     journal.close().await;
     assert_eq!(segments(dir.path()).len(), 1, "closing waits for the deletions");
@@ -207,6 +208,45 @@ async fn released_segments_go_and_positions_stay() {
     assert!(journal.first() > first);
     assert_eq!(journal.end(), Position(20));
     assert_eq!(journal.append(entry("a", "20")).await.unwrap(), Position(20));
+}
+
+#[tokio::test]
+async fn a_segment_goes_when_every_consumer_has_passed_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(small_segments(dir.path())).unwrap();
+    for number in 0..20 {
+        journal.append(entry("a", format!("{number}"))).await.unwrap();
+    }
+    let fast = journal.register("fast", Position(0)).unwrap();
+    let slow = journal.register("slow", Position(0)).unwrap();
+    fast.release(Position(20));
+    assert_eq!(journal.first(), Position(0), "the slow one has read nothing");
+    slow.release(Position(10));
+    let first = journal.first();
+    assert!(first > Position(0) && first <= Position(10), "{first}");
+    slow.release(Position(5));
+    assert_eq!(texts(&records(&journal, Position(10)).await)[0], "10");
+    assert!(matches!(journal.register("late", Position(0)), Err(JournalError::Released { .. })));
+    assert!(matches!(journal.register("early", Position(21)), Err(JournalError::Beyond { .. })));
+
+    drop(slow);
+    assert_eq!(journal.first(), first, "its records go with the next release");
+    fast.release(Position(20));
+    assert!(journal.first() > Position(10));
+}
+
+#[tokio::test]
+async fn a_mark_does_not_move_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(small_segments(dir.path())).unwrap();
+    for number in 0..20 {
+        journal.append(entry("a", format!("{number}"))).await.unwrap();
+    }
+    let (one, other) = (journal.register("one", Position(0)).unwrap(), journal.register("other", Position(0)).unwrap());
+    one.release(Position(20));
+    one.release(Position(0));
+    other.release(Position(20));
+    assert!(journal.first() > Position(10), "{}", journal.first());
 }
 
 #[tokio::test]

@@ -98,6 +98,7 @@ impl App {
             registry,
             store,
             history,
+            consumer: journal.register("shards", from)?,
             journal,
             fanout,
         });

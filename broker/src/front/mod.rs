@@ -74,6 +74,14 @@ pub struct FrontConfig {
     pub limits: Limits,
 }
 
+impl FrontConfig {
+    /// One listener over plain TCP, with the default limits.
+    pub fn plain(address: SocketAddr) -> Self {
+        let listener = Listener { transport: Transport::Tcp, address };
+        Self { listeners: vec![listener], tls: None, limits: Limits::default() }
+    }
+}
+
 /// Where to listen for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listener {

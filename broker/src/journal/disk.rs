@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// A place for files.
 pub trait Disk: Send + Sync + 'static {
-    /// Makes a directory and its parents, if missing.
+    /// Makes a directory.
     ///
     /// # Errors
     /// What the system says; so for every method here.
@@ -15,7 +15,7 @@ pub trait Disk: Send + Sync + 'static {
     /// Takes an exclusive lock that lasts until the returned value is dropped;
     /// [`io::ErrorKind::WouldBlock`] if somebody has it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send>>;
-    /// The names in a directory.
+    /// The names in a directory; [`io::ErrorKind::NotFound`] if there is none.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
     /// An empty file, for reading and writing.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
@@ -50,7 +50,7 @@ pub struct OsDisk;
 
 impl Disk for OsDisk {
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        std::fs::create_dir_all(dir)
+        std::fs::create_dir(dir)
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send>> {

@@ -77,6 +77,8 @@ pub(super) fn seal(frame: &mut [u8], salt: u32, first: u64) {
 /// The frames of one segment, as far as they are whole.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Scan {
+    /// Where the last whole frame begins; 0, for the header, if there is none.
+    pub last: usize,
     /// Byte after the last whole frame.
     pub length: usize,
     /// Position after its last record.
@@ -98,10 +100,10 @@ pub(super) enum Tail {
 
 /// Reads the frames of a segment from its bytes.
 pub(super) fn scan(segment: &[u8], header: SegmentHeader) -> Scan {
-    let mut length = SEGMENT_HEADER;
+    let (mut last, mut length) = (0, SEGMENT_HEADER);
     let mut end = header.first;
     while let Some((batch, records)) = whole_frame(segment, length, header.salt, end..end + 1) {
-        length = batch.end;
+        (last, length) = (length, batch.end);
         end += records;
     }
     let tail = if length == segment.len() {
@@ -111,7 +113,7 @@ pub(super) fn scan(segment: &[u8], header: SegmentHeader) -> Scan {
     } else {
         Tail::Torn
     };
-    Scan { length, end, tail }
+    Scan { last, length, end, tail }
 }
 
 /// Whether a whole frame of this segment stands anywhere behind `from`.

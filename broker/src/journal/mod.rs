@@ -2,7 +2,7 @@
 //!
 //! [`Journal::append`] resolves when the message is on disk. Messages gather into a batch while the last one is
 //! being synced; a thread writes each batch as one frame of the active segment file and syncs it. Readers follow by
-//! position and see durable records only. A segment is deleted when [`Journal::release`] has passed it.
+//! position and see durable records only. A segment is deleted when every registered [`Consumer`] has passed it.
 //!
 //! A failed sync is fatal: every later append fails, and the process should stop. A full disk is not: nothing is
 //! acknowledged until there is space.
@@ -14,6 +14,7 @@ use bytes::Bytes;
 use firmware_proto::{DeviceAddress, ServerTime, UplinkKind};
 use tokio::sync::watch;
 
+mod consumer;
 mod disk;
 mod error;
 mod frame;
@@ -23,6 +24,7 @@ mod segments;
 mod shared;
 mod writer;
 
+pub use consumer::Consumer;
 pub use disk::{Disk, DiskFile, OsDisk};
 pub use error::JournalError;
 pub use reader::JournalReader;
@@ -128,7 +130,7 @@ impl Journal {
     /// As [`Journal::open`].
     pub fn open_on(config: JournalConfig, disk: Arc<dyn Disk>) -> Result<Self, JournalError> {
         let JournalConfig { dir, segment_bytes, pending_bytes } = config;
-        disk.create_dir(&dir).map_err(JournalError::io("create", &dir))?;
+        segments::create_dirs(&*disk, &dir)?;
         let lock = disk.lock(&dir.join("lock")).map_err(|error| match error.kind() {
             std::io::ErrorKind::WouldBlock => JournalError::Locked(dir.clone()),
             _ => JournalError::io("lock", &dir)(error),
@@ -194,19 +196,19 @@ impl Journal {
     /// # Errors
     /// If `from` has been released already or lies beyond the end.
     pub fn reader(&self, from: Position) -> Result<JournalReader, JournalError> {
-        let (first, end) = (self.first(), self.end());
-        if from < first {
-            return Err(JournalError::Released { asked: from, first });
-        }
-        if from > end {
-            return Err(JournalError::Beyond { asked: from, end });
-        }
+        self.handle.shared.check_within(from, self.first())?;
         Ok(JournalReader::new(Arc::clone(&self.handle.shared), from))
     }
 
-    /// Says that no record below `below` is needed; segments that lie entirely below it are deleted.
-    pub fn release(&self, below: Position) {
-        self.handle.shared.release(below.min(self.end()));
+    /// Registers a consumer that needs every record from `from` on; it says how far it is with
+    /// [`Consumer::release`]. The name is for people. Whoever must miss nothing registers before anybody releases:
+    /// only what is registered holds records back.
+    ///
+    /// # Errors
+    /// If `from` has been released already or lies beyond the end.
+    pub fn register(&self, name: &str, from: Position) -> Result<Consumer, JournalError> {
+        let id = self.handle.shared.register(from)?;
+        Ok(Consumer::new(Arc::clone(&self.handle.shared), id, name))
     }
 
     /// Flushes what was accepted and stops the writer. Later appends fail with [`JournalError::Closed`].

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use tracing::warn;
@@ -54,6 +55,21 @@ pub(super) struct Found {
     pub end: u64,
 }
 
+/// Makes a directory and those above it, where missing. When this returns, its name is durable. Nothing is made in a
+/// directory whose own name may not be: a process that ended early may have left it so.
+pub(super) fn create_dirs(disk: &dyn Disk, dir: &Path) -> Result<(), JournalError> {
+    let above = match dir.parent() {
+        Some(above) if above.as_os_str().is_empty() => Path::new("."),
+        Some(above) => above,
+        None => return Ok(()),
+    };
+    if disk.list(dir).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        create_dirs(disk, above)?;
+        disk.create_dir(dir).map_err(JournalError::io("create", dir))?;
+    }
+    disk.sync_dir(above).map_err(JournalError::io("sync", above))
+}
+
 /// Finds the journal in a directory, cuts off a torn tail, or begins a new one.
 pub(super) fn find(disk: &dyn Disk, dir: &Path) -> Result<Found, JournalError> {
     let names = disk.list(dir).map_err(JournalError::io("list", dir))?;
@@ -88,24 +104,21 @@ fn resume(disk: &dyn Disk, dir: &Path, last: &Segment) -> Result<(ActiveSegment,
     let path = &last.path;
     let file = disk.open(path).map_err(JournalError::io("open", path))?;
     let bytes = read_all(&*file, path)?;
-    let Some(header) = SegmentHeader::decode(&bytes) else {
+    let header = SegmentHeader::decode(&bytes).filter(|header| header.first == last.first);
+    let Some(header) = header else {
         if bytes.len() > SEGMENT_HEADER {
-            return Err(JournalError::corrupt(path, 0, "it has no segment header"));
+            return Err(JournalError::corrupt(path, 0, "its header is not that of this segment"));
         }
         // The process ended while it created this segment: nothing was in it yet.
         let (_, active) = create(disk, dir, last.first)?;
         return Ok((active, last.first));
     };
-    if header.first != last.first {
-        return Err(JournalError::corrupt(path, 0, format!("its header says that it begins at {}", header.first)));
-    }
     let scan = scan(&bytes, header);
     match scan.tail {
         Tail::Clean => {}
         Tail::Torn => {
             warn!(segment = %path.display(), offset = scan.length, bytes = bytes.len() - scan.length, "torn tail cut off");
             file.truncate(scan.length as u64).map_err(JournalError::io("truncate", path))?;
-            file.sync_data().map_err(JournalError::io("sync", path))?;
         }
         Tail::Damaged => {
             return Err(JournalError::corrupt(
@@ -115,6 +128,11 @@ fn resume(disk: &dyn Disk, dir: &Path, last: &Segment) -> Result<(ActiveSegment,
             ));
         }
     }
+    // The process before may have left its last write and the names of files in memory only, and after a failed sync
+    // the kernel takes such a write for synced. What is taken as durable is written again and synced.
+    file.write_all_at(&bytes[scan.last..scan.length], scan.last as u64).map_err(JournalError::io("write", path))?;
+    file.sync_data().map_err(JournalError::io("sync", path))?;
+    disk.sync_dir(dir).map_err(JournalError::io("sync", dir))?;
     Ok((ActiveSegment { path: path.clone(), file, salt: header.salt, length: scan.length as u64 }, scan.end))
 }
 

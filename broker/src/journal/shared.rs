@@ -1,6 +1,6 @@
 //! What the journal's handles, its writer thread and its readers share.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -61,6 +61,22 @@ struct Queue {
     stopped: Option<JournalError>,
 }
 
+/// What is on disk, and for whom.
+struct Kept {
+    /// Oldest first; the last is the active one.
+    segments: VecDeque<Segment>,
+    /// Up to where each consumer needs nothing any more, by its id.
+    marks: BTreeMap<u64, Position>,
+    next_consumer: u64,
+}
+
+impl Kept {
+    /// Position of the oldest record that is still there.
+    fn first(&self) -> Position {
+        Position(self.segments.front().map_or(0, |segment| segment.first))
+    }
+}
+
 pub(super) struct Shared {
     pub disk: Arc<dyn Disk>,
     pub dir: PathBuf,
@@ -71,7 +87,7 @@ pub(super) struct Shared {
     /// Wakes who waits for the queue to be taken.
     room: Notify,
     pub progress: watch::Sender<Progress>,
-    segments: Mutex<VecDeque<Segment>>,
+    kept: Mutex<Kept>,
     /// To the thread that deletes; gone once the writer has ended.
     reclaim: Mutex<Option<Sender<PathBuf>>>,
 }
@@ -102,7 +118,7 @@ impl Shared {
             work: Condvar::new(),
             room: Notify::new(),
             progress: watch::Sender::new(Progress { end: Position(end), stopped: None }),
-            segments: Mutex::new(segments),
+            kept: Mutex::new(Kept { segments, marks: BTreeMap::new(), next_consumer: 0 }),
             reclaim: Mutex::new(Some(reclaim)),
         }
     }
@@ -206,28 +222,60 @@ impl Shared {
     }
 
     pub fn add_segment(&self, segment: Segment) {
-        lock(&self.segments).push_back(segment);
+        lock(&self.kept).segments.push_back(segment);
     }
 
     /// Position of the oldest record that is still there.
     pub fn first(&self) -> Position {
-        Position(lock(&self.segments).front().map_or(0, |segment| segment.first))
+        lock(&self.kept).first()
     }
 
     /// The segment that holds a position; `None` if it has been deleted.
     pub fn segment_of(&self, position: u64) -> Option<Segment> {
-        let segments = lock(&self.segments);
-        let after = segments.partition_point(|segment| segment.first <= position);
-        segments.get(after.checked_sub(1)?).cloned()
+        let kept = lock(&self.kept);
+        let after = kept.segments.partition_point(|segment| segment.first <= position);
+        kept.segments.get(after.checked_sub(1)?).cloned()
     }
 
-    /// Deletes segments that lie below `below`, on the thread for that. The active one always stays.
-    pub fn release(&self, below: Position) {
-        let mut segments = lock(&self.segments);
+    /// Keeps what lies at or above `from`; the consumer's id.
+    pub fn register(&self, from: Position) -> Result<u64, JournalError> {
+        // Under one lock, so that nothing is deleted between the look and the registration.
+        let mut kept = lock(&self.kept);
+        self.check_within(from, kept.first())?;
+        let id = kept.next_consumer;
+        kept.next_consumer += 1;
+        kept.marks.insert(id, from);
+        Ok(id)
+    }
+
+    pub fn unregister(&self, consumer: u64) {
+        lock(&self.kept).marks.remove(&consumer);
+    }
+
+    /// Whether a reader can begin at `from`, when `first` is the oldest record.
+    pub fn check_within(&self, from: Position, first: Position) -> Result<(), JournalError> {
+        let end = self.progress.borrow().end;
+        if from < first {
+            return Err(JournalError::Released { asked: from, first });
+        }
+        if from > end {
+            return Err(JournalError::Beyond { asked: from, end });
+        }
+        Ok(())
+    }
+
+    /// Moves a consumer's mark, and deletes the segments that lie below all marks, on the thread for that. The
+    /// active one always stays.
+    pub fn release(&self, consumer: u64, below: Position) {
+        let mut kept = lock(&self.kept);
+        if let Some(mark) = kept.marks.get_mut(&consumer) {
+            *mark = below.max(*mark);
+        }
+        let Some(needed) = kept.marks.values().min().copied() else { return };
         let reclaim = lock(&self.reclaim);
         let Some(reclaim) = &*reclaim else { return };
-        while segments.get(1).is_some_and(|second| second.first <= below.0) {
-            if let Some(oldest) = segments.pop_front() {
+        while kept.segments.get(1).is_some_and(|second| second.first <= needed.0) {
+            if let Some(oldest) = kept.segments.pop_front() {
                 // If the thread has failed, the file stays until the next start.
                 let _ = reclaim.send(oldest.path);
             }

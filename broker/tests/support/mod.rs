@@ -2,6 +2,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 pub mod disk;
+pub mod forgetful;
 pub mod mqtt;
 pub mod mqtt5;
 

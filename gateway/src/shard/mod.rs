@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use broker::{DeviceMessage, Downlinks, Fanout, Journal, JournalError, Position, Record};
+use broker::{Consumer, DeviceMessage, Downlinks, Fanout, Journal, JournalError, Position, Record};
 use bytes::Bytes;
 use diagnosis::Catalogue;
 use firmware_proto::{DeviceId, ServerTime};
@@ -72,6 +72,8 @@ pub struct House {
     pub history: HistoryStore,
     /// Acknowledged messages.
     pub journal: Journal,
+    /// Keeps them until every shard has them on disk.
+    pub consumer: Consumer,
     /// The way to the devices.
     pub downlinks: Downlinks,
     /// The way to service subscribers.
@@ -308,6 +310,6 @@ impl Shard {
     fn report_progress(&self, on_disk: u64) {
         self.house.progress[self.id as usize].store(on_disk, Ordering::Release);
         let slowest = self.house.progress.iter().map(|position| position.load(Ordering::Acquire)).min().unwrap_or(0);
-        self.house.journal.release(Position(slowest));
+        self.house.consumer.release(Position(slowest));
     }
 }
