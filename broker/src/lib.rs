@@ -21,7 +21,7 @@ pub mod front;
 pub mod journal;
 
 pub use downlink::{DeviceMessage, Downlinks, SendError};
-pub use fanout::{Fanout, FanoutError, FanoutMessage, FanoutSubscription};
+pub use fanout::{Fanout, FanoutError, FanoutHealth, FanoutMessage, FanoutSubscription};
 pub use front::{
     ClientCertificate, Credentials, Denied, Front, FrontConfig, FrontError, Identity, Limits, Policy, SessionEvent,
 };

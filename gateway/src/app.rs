@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use broker::{Fanout, Front, FrontConfig, Journal, JournalConfig, Limits, Position};
+use broker::{Fanout, FanoutHealth, Front, FrontConfig, Journal, JournalConfig, Limits, Position};
 use diagnosis::Catalogue;
 use firmware_proto::DeviceId;
 use futures::future::BoxFuture;
@@ -283,8 +283,17 @@ fn health(house: &House, started_ms: i64) -> Health {
                 ok: true,
                 detail: format!("{} devices connected", house.downlinks.online_count()),
             },
+            fan_out(&house.fanout.health()),
         ],
     }
+}
+
+fn fan_out(health: &FanoutHealth) -> Component {
+    let detail = match health.silent_since {
+        Some(since) => format!("silent for {} s; service subscribers wait, devices do not", since.elapsed().as_secs()),
+        None => format!("rebuilt {} times", health.rebuilt),
+    };
+    Component { name: "fan-out".into(), ok: health.serving(), detail }
 }
 
 /// The one Prometheus recorder of the process.

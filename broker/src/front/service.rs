@@ -7,18 +7,21 @@ use rumqttc::mqttbytes::QoS;
 use rumqttc::mqttbytes::v4::Subscribe;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::warn;
 
 use super::refusal::Reason;
 use super::socket::{End, Socket};
 use super::wire::{self, Incoming};
 use super::{Gate, shut_down};
-use crate::fanout::{FanoutMessage, FanoutSubscription};
+use crate::fanout::{Fanout, FanoutMessage, FanoutSubscription};
 use crate::filter;
 
 /// Bytes gathered for one write. 32 KiB: some hundred messages.
 const WRITE_BYTES: usize = 32 * 1024;
+
+/// From one attempt to subscribe anew to the next, after the fan-out was rebuilt. 1 s: all sessions come at once then.
+const SUBSCRIBE_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct ServiceSession<S> {
     gate: Arc<Gate>,
@@ -29,13 +32,16 @@ pub(super) struct ServiceSession<S> {
     /// What it asked for.
     filters: Vec<String>,
     subscription: Option<FanoutSubscription>,
+    /// Not before this is the fan-out asked again for a subscription that it has lost.
+    subscribe_at: Instant,
     shutdown: watch::Receiver<bool>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> ServiceSession<S> {
     pub fn new(gate: Arc<Gate>, socket: Socket<S>, name: String, allowed: Vec<String>) -> Self {
         let shutdown = gate.shutdown.subscribe();
-        Self { gate, socket, name, allowed, filters: Vec::new(), subscription: None, shutdown }
+        let subscribe_at = Instant::now();
+        Self { gate, socket, name, allowed, filters: Vec::new(), subscription: None, subscribe_at, shutdown }
     }
 
     /// Serves the client until its connection ends.
@@ -55,8 +61,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ServiceSession<S> {
     async fn step(&mut self) -> Result<(), End> {
         self.take_packets().await?;
         self.socket.flush().await?;
+        let lost = self.subscription.is_none() && !self.filters.is_empty();
         tokio::select! {
             read = self.socket.read() => read?,
+            () = serves(&self.gate.fanout, self.subscribe_at), if lost => {
+                self.subscribe_at = Instant::now() + SUBSCRIBE_PAUSE;
+                self.resubscribe().await;
+            }
             message = next_message(&mut self.subscription) => self.write_messages(message).await,
             () = shut_down(&mut self.shutdown) => return Err(End::Shutdown),
         }
@@ -159,6 +170,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ServiceSession<S> {
             next = timeout(Duration::ZERO, next_message(&mut self.subscription)).await.unwrap_or_default();
         }
     }
+}
+
+/// Waits until the fan-out takes subscriptions, and until `at`. Cancel-safe.
+async fn serves(fanout: &Fanout, at: Instant) {
+    sleep_until(at).await;
+    fanout.serves().await;
 }
 
 /// Waits for ever if there is no subscription. Cancel-safe.
