@@ -2,6 +2,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 pub mod disk;
+pub mod mosquitto;
 pub mod mqtt;
 
 use broker::{Entry, Journal, Position, Record};
