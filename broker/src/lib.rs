@@ -17,6 +17,7 @@
 //! (yet).
 
 mod downlink;
+mod edge;
 pub mod external;
 pub mod fanout;
 mod filter;
@@ -24,6 +25,7 @@ pub mod front;
 pub mod journal;
 
 pub use downlink::{DeviceMessage, Downlinks, SendError};
+pub use edge::{Edge, EdgeWatch};
 pub use external::{External, ExternalConfig, ExternalError, ExternalHealth, ExternalLimits, Login};
 pub use fanout::{Fanout, FanoutError, FanoutHealth, FanoutMessage, FanoutSubscription};
 pub use front::{

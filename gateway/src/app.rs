@@ -7,7 +7,9 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use broker::{Fanout, FanoutHealth, Front, FrontConfig, Journal, JournalConfig, Limits, Position};
+use broker::{
+    Edge, External, Fanout, FanoutHealth, Front, FrontConfig, Journal, JournalConfig, Limits, Position, SessionEvent,
+};
 use diagnosis::Catalogue;
 use firmware_proto::DeviceId;
 use futures::future::BoxFuture;
@@ -37,8 +39,8 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 /// A running gateway.
 pub struct App {
-    /// Where appliances connect.
-    pub mqtt: SocketAddr,
+    /// Where appliances connect; `None` when they connect to a cluster.
+    pub mqtt: Option<SocketAddr>,
     /// REST, status page, metrics.
     pub http: SocketAddr,
     /// gRPC.
@@ -46,7 +48,7 @@ pub struct App {
     /// Requests by people.
     pub control: Control,
     house: Arc<House>,
-    front: Front,
+    edge: Edge,
     shards: Vec<mpsc::Sender<ToShard>>,
     stop_intake: CancellationToken,
     stop_doors: CancellationToken,
@@ -71,18 +73,11 @@ impl App {
         let registry = Registry::load(&store).await?;
         let fanout = Fanout::start()?;
         let (sessions, came_or_went) = mpsc::channel(SESSION_EVENTS);
-        let front = Front::start(
-            FrontConfig { listen: config.mqtt.listen, limits: Limits::default() },
-            Arc::new(registry.clone()),
-            journal.clone(),
-            Arc::new(move || clock.now()),
-            fanout.clone(),
-            sessions,
-        )
-        .await?;
+        let edge = start_edge(&config, clock, &registry, &journal, &fanout, sessions).await?;
         let house = Arc::new(House {
             progress: (0..config.ingest.shards).map(|_| AtomicU64::new(from.0)).collect(),
-            downlinks: front.downlink(),
+            downlinks: edge.downlink(),
+            edge: edge.watch(),
             orders: tokio::sync::Notify::new(),
             up_since: clock.now(),
             tally: Tally::default(),
@@ -95,15 +90,15 @@ impl App {
             journal,
             fanout,
         });
-        Self::staff(house, front, from, came_or_went, metrics).await
+        Self::staff(house, edge, from, came_or_went, metrics).await
     }
 
     /// Starts the tasks.
     async fn staff(
         house: Arc<House>,
-        front: Front,
+        edge: Edge,
         from: Position,
-        came_or_went: mpsc::Receiver<broker::SessionEvent>,
+        came_or_went: mpsc::Receiver<SessionEvent>,
         metrics: PrometheusHandle,
     ) -> anyhow::Result<Self> {
         let (stop_intake, stop_doors) = (CancellationToken::new(), CancellationToken::new());
@@ -142,8 +137,8 @@ impl App {
             upkeep(&handle, stop).await;
             Ok("metrics")
         });
-        let mqtt = front.local_addr();
-        Ok(Self { mqtt, http, grpc, control, house, front, shards, stop_intake, stop_doors, tasks })
+        let mqtt = edge.local_addr();
+        Ok(Self { mqtt, http, grpc, control, house, edge, shards, stop_intake, stop_doors, tasks })
     }
 
     /// Waits until something ends that should not; a gateway that cannot write must not go on.
@@ -175,7 +170,7 @@ impl App {
 
     async fn stop_in_order(mut self) -> anyhow::Result<()> {
         self.stop_doors.cancel();
-        self.front.shutdown().await;
+        self.edge.shutdown().await;
         self.stop_intake.cancel();
         drop(self.shards);
         let mut outcome = Ok(());
@@ -191,6 +186,24 @@ impl App {
         self.house.journal.close().await;
         outcome
     }
+}
+
+/// Opens the way by which devices reach the gateway.
+async fn start_edge(
+    config: &Config,
+    clock: Clock,
+    registry: &Registry,
+    journal: &Journal,
+    fanout: &Fanout,
+    sessions: mpsc::Sender<SessionEvent>,
+) -> anyhow::Result<Edge> {
+    let (journal, now) = (journal.clone(), Arc::new(move || clock.now()));
+    if let Some(external) = &config.mqtt.external {
+        return Ok(Edge::External(External::start(external.config(), journal, now, sessions).await?));
+    }
+    let front = FrontConfig { listen: config.mqtt.listen, limits: Limits::default() };
+    let policy = Arc::new(registry.clone());
+    Ok(Edge::Front(Front::start(front, policy, journal, now, fanout.clone(), sessions).await?))
 }
 
 fn start_shards(
@@ -278,13 +291,21 @@ fn health(house: &House, started_ms: i64) -> Health {
         messages_rejected: house.tally.rejected(),
         components: vec![
             Component { name: "journal".into(), ok: true, detail: format!("{behind} messages not yet taken") },
-            Component {
-                name: "front".into(),
-                ok: true,
-                detail: format!("{} devices connected", house.downlinks.online_count()),
-            },
+            edge(house),
             fan_out(&house.fanout.health()),
         ],
+    }
+}
+
+/// The front, or the cluster in its stead.
+fn edge(house: &House) -> Component {
+    let devices = format!("{} devices connected", house.downlinks.online_count());
+    match house.edge.cluster() {
+        None => Component { name: "front".into(), ok: true, detail: devices },
+        Some(cluster) => {
+            let detail = cluster.problem.filter(|_| !cluster.ok).unwrap_or(devices);
+            Component { name: "cluster".into(), ok: cluster.ok, detail }
+        }
     }
 }
 

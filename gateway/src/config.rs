@@ -9,6 +9,10 @@ use firmware_proto::ScaledTime;
 use serde::Deserialize;
 use thiserror::Error;
 
+mod external;
+
+pub use external::MqttExternal;
+
 /// The gateway's settings. Every field has a default, so that an empty file is a valid one.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -16,7 +20,7 @@ pub struct Config {
     /// Directory for journal, state and history; created if missing.
     pub state: PathBuf,
     /// Where appliances connect.
-    pub mqtt: Listen,
+    pub mqtt: Mqtt,
     /// REST, status page, metrics.
     pub http: Listen,
     /// gRPC.
@@ -35,6 +39,16 @@ pub struct Config {
     pub repair: RepairLimits,
     /// Longest orderly shutdown; what is not done by then is done after the next start.
     pub shutdown_seconds: u64,
+}
+
+/// Where appliances connect.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mqtt {
+    /// `address:port`; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// A cluster that they connect to instead; then nothing listens here.
+    pub external: Option<MqttExternal>,
 }
 
 /// An address to listen on.
@@ -121,7 +135,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             state: PathBuf::from("state"),
-            mqtt: Listen::loopback(1883),
+            mqtt: Mqtt::default(),
             http: Listen::loopback(8080),
             grpc: Listen::loopback(50051),
             log: Log::default(),
@@ -139,6 +153,19 @@ impl Listen {
     /// A port on 127.0.0.1.
     pub fn loopback(port: u16) -> Self {
         Self { listen: (Ipv4Addr::LOCALHOST, port).into() }
+    }
+}
+
+impl Mqtt {
+    /// A port on 127.0.0.1.
+    pub fn loopback(port: u16) -> Self {
+        Self { listen: Listen::loopback(port).listen, external: None }
+    }
+}
+
+impl Default for Mqtt {
+    fn default() -> Self {
+        Self::loopback(1883)
     }
 }
 
@@ -216,15 +243,18 @@ impl Config {
     /// All of them together.
     pub fn check(&self, name: &str) -> Result<(), ConfigErrors> {
         let mut errors = Vec::new();
-        for (field, listen) in [("mqtt.listen", &self.mqtt), ("http.listen", &self.http), ("grpc.listen", &self.grpc)] {
-            if !listen.listen.ip().is_loopback() {
+        let listeners =
+            [("mqtt.listen", self.mqtt.listen), ("http.listen", self.http.listen), ("grpc.listen", self.grpc.listen)];
+        for (field, listen) in listeners {
+            if !listen.ip().is_loopback() {
                 errors.push(format!(
                     "{field} = \"{}\": this listener has no TLS, so it binds to loopback only (127.0.0.1 or [::1]); \
                      put a TLS proxy in front of it to reach it from elsewhere",
-                    listen.listen
+                    listen
                 ));
             }
         }
+        errors.extend(self.mqtt.external.iter().flat_map(MqttExternal::errors));
         let mut within = |field: &str, value: f64, low: f64, high: f64| {
             if !(low..=high).contains(&value) {
                 errors.push(format!("{field} = {value}: must lie between {low} and {high}"));

@@ -11,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::app::App;
 use crate::auth::Role;
-use crate::config::{Config, Listen, Log, LogFormat};
+use crate::config::{Config, Log, LogFormat};
 
 /// Settings that the command line may change.
 #[derive(Debug, Clone, Default, Args)]
@@ -32,10 +32,10 @@ pub struct Overrides {
 
 impl Overrides {
     fn apply(&self, config: &mut Config) {
-        let set = |listen: &mut Listen, given: Option<SocketAddr>| listen.listen = given.unwrap_or(listen.listen);
-        set(&mut config.mqtt, self.mqtt);
-        set(&mut config.http, self.http);
-        set(&mut config.grpc, self.grpc);
+        let set = |listen: &mut SocketAddr, given: Option<SocketAddr>| *listen = given.unwrap_or(*listen);
+        set(&mut config.mqtt.listen, self.mqtt);
+        set(&mut config.http.listen, self.http);
+        set(&mut config.grpc.listen, self.grpc);
         if let Some(state) = &self.state {
             config.state.clone_from(state);
         }
@@ -52,9 +52,11 @@ pub async fn run(file: Option<&Path>, overrides: &Overrides) -> anyhow::Result<(
     config.check("command line")?;
     log(&config.log)?;
     let state = config.state.clone();
+    let cluster = config.mqtt.external.as_ref().map(|cluster| format!("{}:{}", cluster.host, cluster.port));
     let mut app = App::start(config).await?;
     admin_token(&app, &state).await?;
-    println!("listening: mqtt={} http={} grpc={}", app.mqtt, app.http, app.grpc);
+    let mqtt = app.mqtt.map(|address| address.to_string()).or(cluster).unwrap_or_default();
+    println!("listening: mqtt={mqtt} http={} grpc={}", app.http, app.grpc);
     let broken = tokio::select! {
         () = stop_signal()? => None,
         error = app.failed() => Some(error),

@@ -18,7 +18,7 @@ use crate::front::SessionEvent;
 const PUBLISH_OVERHEAD: usize = 5 + 2 + 2;
 
 /// What the session, its handles and the way to the devices share.
-pub(super) struct Cluster {
+pub(crate) struct Cluster {
     online: Mutex<HashMap<DeviceId, DeviceAddress>>,
     health: Mutex<ExternalHealth>,
     queue: mpsc::Sender<DeviceMessage>,

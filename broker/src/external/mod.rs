@@ -40,7 +40,8 @@ mod session;
 
 pub use limits::ExternalLimits;
 
-use devices::{Cluster, Devices};
+pub(crate) use devices::Cluster;
+use devices::Devices;
 use intake::Intake;
 use meters::Meters;
 use session::Session;
@@ -180,6 +181,10 @@ impl External {
     /// The way to the devices.
     pub fn downlink(&self) -> Downlinks {
         Downlinks::new(Arc::clone(&self.cluster))
+    }
+
+    pub(crate) fn cluster(&self) -> Arc<Cluster> {
+        Arc::clone(&self.cluster)
     }
 
     /// How the connection is. Cheap.

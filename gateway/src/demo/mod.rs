@@ -19,7 +19,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::app::App;
 use crate::auth::Role;
-use crate::config::{ClockScale, Config, Listen, Log};
+use crate::config::{ClockScale, Config, Listen, Log, Mqtt};
 use crate::serve::{log, stop_signal};
 use crate::shard::House;
 use summary::Summary;
@@ -71,7 +71,8 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<ExitCode> {
     let specs = setting::furnish(&app, manifest(options.devices.into(), options.seed)).await?;
     let plan = plan(&options, &specs, time);
     announce(&app, &options).await?;
-    let fleet = Arc::new(Fleet::start(FleetConfig { broker: app.mqtt, time, specs, plan: plan.clone() }));
+    let broker = app.mqtt.context("the demo has a front of its own")?;
+    let fleet = Arc::new(Fleet::start(FleetConfig { broker, time, specs, plan: plan.clone() }));
     let house = app.house().clone();
     let started = std::time::Instant::now();
     let complete = tokio::select! {
@@ -103,7 +104,7 @@ fn from_next_morning(now_ms: i64, speed: f64) -> ScaledTime {
 fn config(dir: &std::path::Path, options: &DemoOptions, time: ScaledTime) -> Config {
     Config {
         state: dir.to_owned(),
-        mqtt: Listen::loopback(0),
+        mqtt: Mqtt::loopback(0),
         http: Listen::loopback(options.http_port),
         grpc: Listen::loopback(0),
         clock: ClockScale { speed: time.speed, anchor_ms: Some(time.anchor_ms) },
@@ -124,7 +125,8 @@ async fn announce(app: &App, options: &DemoOptions) -> anyhow::Result<()> {
     let approver = app.control.new_token("demo-approver", Role::Approver).await?;
     let admin = app.control.new_token("demo-admin", Role::Admin).await?;
     eprintln!("status page     http://{}/", app.http);
-    eprintln!("MQTT            {}    gRPC {}", app.mqtt, app.grpc);
+    let mqtt = app.mqtt.context("the demo has a front of its own")?;
+    eprintln!("MQTT            {mqtt}    gRPC {}", app.grpc);
     eprintln!("support token   {support}");
     eprintln!("approver token  {approver}");
     eprintln!("admin token     {admin}");

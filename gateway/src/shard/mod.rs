@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use broker::{DeviceMessage, Downlinks, Fanout, Journal, JournalError, Position, Record};
+use broker::{DeviceMessage, Downlinks, EdgeWatch, Fanout, Journal, JournalError, Position, Record};
 use bytes::Bytes;
 use diagnosis::Catalogue;
 use firmware_proto::{DeviceId, ServerTime};
@@ -73,6 +73,8 @@ pub struct House {
     pub journal: Journal,
     /// The way to the devices.
     pub downlinks: Downlinks,
+    /// How devices reach the gateway, and how that is.
+    pub edge: EdgeWatch,
     /// The way to service subscribers.
     pub fanout: Fanout,
     /// Wakes the dispatcher when a work order was opened.

@@ -14,7 +14,7 @@ use tower::ServiceExt as _;
 
 use crate::api::{ApiState, Component, Health, HistoryRead, Point, router};
 use crate::app::App;
-use crate::config::{Config, Listen};
+use crate::config::{Config, Listen, Mqtt};
 use crate::store::views::sample;
 
 /// One point each second since 1970, worth its second; a device `broken` cannot be read.
@@ -55,7 +55,7 @@ impl Door {
         store.close().await;
         let config = Config {
             state: dir.path().to_owned(),
-            mqtt: Listen::loopback(0),
+            mqtt: Mqtt::loopback(0),
             http: Listen::loopback(0),
             grpc: Listen::loopback(0),
             ..Config::default()
