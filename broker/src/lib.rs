@@ -10,17 +10,23 @@
 //!
 //! Commands take the other way: [`Downlinks`] writes to the socket of a device, which the front owns.
 //!
+//! Where devices are connected to an MQTT cluster already, [`external`] stands in for the front.
+//!
 //! Not here: what a message means (that is ingest, in the gateway), which command is due (the gateway's
 //! outbox), who owns which device (a [`front::Policy`] that the gateway supplies).
 
 mod downlink;
+mod edge;
+pub mod external;
 pub mod fanout;
 mod filter;
 pub mod front;
 pub mod journal;
 
 pub use downlink::{DeviceMessage, Downlinks, SendError};
-pub use fanout::{Fanout, FanoutError, FanoutMessage, FanoutSubscription};
+pub use edge::{Edge, EdgeWatch};
+pub use external::{External, ExternalConfig, ExternalError, ExternalHealth, ExternalLimits, Login};
+pub use fanout::{Fanout, FanoutError, FanoutHealth, FanoutMessage, FanoutSubscription};
 pub use front::{
     ClientCertificate, Credentials, Denied, Front, FrontConfig, FrontError, FrontParts, Identity, Limits, Listener,
     Policy, Retained, SessionEvent, TlsError, TlsFiles, Transport,

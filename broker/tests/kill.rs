@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use broker::{
     Credentials, Denied, Fanout, Front, FrontConfig, FrontParts, Identity, Journal, JournalConfig, Policy, Position,
+    Transport,
 };
 use bytes::BytesMut;
 use firmware_proto::{DeviceAddress, ServerTime, UplinkKind};
@@ -67,10 +68,8 @@ async fn serve(dir: String) {
 }
 
 async fn start_front(journal: Journal) -> Front {
-    let config = FrontConfig { listen: "127.0.0.1:0".parse().unwrap(), limits: Limits::default() };
     let (sessions, mut events) = mpsc::channel(1_000);
     tokio::spawn(async move { while events.recv().await.is_some() {} });
-    let clock = Arc::new(|| ServerTime(0));
     let parts = FrontParts {
         policy: Arc::new(Anybody),
         journal,

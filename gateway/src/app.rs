@@ -7,7 +7,9 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use broker::{Fanout, Front, FrontParts, Journal, JournalConfig, Position, Transport};
+use broker::{
+    Edge, External, Fanout, FanoutHealth, Front, FrontParts, Journal, JournalConfig, Position, SessionEvent, Transport,
+};
 use diagnosis::Catalogue;
 use firmware_proto::DeviceId;
 use futures::future::BoxFuture;
@@ -38,8 +40,8 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 /// A running gateway.
 pub struct App {
-    /// Where appliances connect without TLS.
-    pub mqtt: SocketAddr,
+    /// Where appliances connect without TLS; `None` when they connect to a cluster.
+    pub mqtt: Option<SocketAddr>,
     /// REST, status page, metrics.
     pub http: SocketAddr,
     /// gRPC.
@@ -47,7 +49,7 @@ pub struct App {
     /// Requests by people.
     pub control: Control,
     house: Arc<House>,
-    front: Front,
+    edge: Edge,
     shards: Vec<mpsc::Sender<ToShard>>,
     stop_intake: CancellationToken,
     stop_doors: CancellationToken,
@@ -84,11 +86,11 @@ impl App {
             retained: Some(Arc::new(LastKnown::new(&store))),
             sessions,
         };
-        let front = Front::start(config.mqtt.front(), parts).await?;
+        let edge = start_edge(&config, parts).await?;
         let house = Arc::new(House {
-            tls_problem: front.tls_problem(),
             progress: (0..config.ingest.shards).map(|_| AtomicU64::new(from.0)).collect(),
-            downlinks: front.downlink(),
+            downlinks: edge.downlink(),
+            edge: edge.watch(),
             orders: tokio::sync::Notify::new(),
             up_since: clock.now(),
             tally: Tally::default(),
@@ -102,15 +104,15 @@ impl App {
             journal,
             fanout,
         });
-        Self::staff(house, front, from, came_or_went, metrics).await
+        Self::staff(house, edge, from, came_or_went, metrics).await
     }
 
     /// Starts the tasks.
     async fn staff(
         house: Arc<House>,
-        front: Front,
+        edge: Edge,
         from: Position,
-        came_or_went: mpsc::Receiver<broker::SessionEvent>,
+        came_or_went: mpsc::Receiver<SessionEvent>,
         metrics: PrometheusHandle,
     ) -> anyhow::Result<Self> {
         let (stop_intake, stop_doors) = (CancellationToken::new(), CancellationToken::new());
@@ -149,8 +151,8 @@ impl App {
             upkeep(&handle, stop).await;
             Ok("metrics")
         });
-        let mqtt = front.address(Transport::Tcp).context("the front has a plain listener")?;
-        Ok(Self { mqtt, http, grpc, control, house, front, shards, stop_intake, stop_doors, tasks })
+        let mqtt = edge.address(Transport::Tcp);
+        Ok(Self { mqtt, http, grpc, control, house, edge, shards, stop_intake, stop_doors, tasks })
     }
 
     /// Waits until something ends that should not; a gateway that cannot write must not go on.
@@ -165,7 +167,7 @@ impl App {
 
     /// Where appliances connect, for each transport.
     pub fn listeners(&self) -> &[broker::Listener] {
-        self.front.listeners()
+        self.edge.listeners()
     }
 
     /// What all parts share.
@@ -187,7 +189,7 @@ impl App {
 
     async fn stop_in_order(mut self) -> anyhow::Result<()> {
         self.stop_doors.cancel();
-        self.front.shutdown().await;
+        self.edge.shutdown().await;
         self.stop_intake.cancel();
         drop(self.shards);
         let mut outcome = Ok(());
@@ -203,6 +205,16 @@ impl App {
         self.house.journal.close().await;
         outcome
     }
+}
+
+/// Opens the way by which devices reach the gateway.
+async fn start_edge(config: &Config, parts: FrontParts) -> anyhow::Result<Edge> {
+    Ok(match &config.mqtt.external {
+        Some(cluster) => {
+            Edge::External(External::start(cluster.config(), parts.journal, parts.clock, parts.sessions).await?)
+        }
+        None => Edge::Front(Front::start(config.mqtt.front(), parts).await?),
+    })
 }
 
 fn start_shards(
@@ -290,22 +302,39 @@ fn health(house: &House, started_ms: i64) -> Health {
         messages_rejected: house.tally.rejected(),
         components: vec![
             Component { name: "journal".into(), ok: true, detail: format!("{behind} messages not yet taken") },
-            Component {
-                name: "front".into(),
-                ok: true,
-                detail: format!("{} devices connected", house.downlinks.online_count()),
-            },
+            edge(house),
             certificates(house),
+            fan_out(&house.fanout.health()),
         ],
     }
 }
 
 /// Whether changed certificate files could be used.
 fn certificates(house: &House) -> Component {
-    let problem = house.tls_problem.borrow().clone();
+    let problem = house.edge.tls_problem();
     let ok = problem.is_none();
     let loaded = if house.config.mqtt.tls.is_some() { "in use" } else { "no TLS listener" };
     Component { name: "certificates".into(), ok, detail: problem.unwrap_or_else(|| loaded.into()) }
+}
+
+/// The front, or the cluster in its stead.
+fn edge(house: &House) -> Component {
+    let devices = format!("{} devices connected", house.downlinks.online_count());
+    match house.edge.cluster() {
+        None => Component { name: "front".into(), ok: true, detail: devices },
+        Some(cluster) => {
+            let detail = cluster.problem.filter(|_| !cluster.ok).unwrap_or(devices);
+            Component { name: "cluster".into(), ok: cluster.ok, detail }
+        }
+    }
+}
+
+fn fan_out(health: &FanoutHealth) -> Component {
+    let detail = match health.silent_since {
+        Some(since) => format!("silent for {} s; service subscribers wait, devices do not", since.elapsed().as_secs()),
+        None => format!("rebuilt {} times", health.rebuilt),
+    };
+    Component { name: "fan-out".into(), ok: health.serving(), detail }
 }
 
 /// The one Prometheus recorder of the process.

@@ -9,8 +9,10 @@ use firmware_proto::ScaledTime;
 use serde::Deserialize;
 use thiserror::Error;
 
+mod external;
 mod mqtt;
 
+pub use external::MqttExternal;
 pub use mqtt::{ClientCertificateNeed, Mqtt, MqttLimits, MqttTls};
 
 /// The gateway's settings. Every field has a default, so that an empty file is a valid one.
@@ -234,6 +236,7 @@ impl Config {
                 ));
             }
         }
+        errors.extend(self.mqtt.external.iter().flat_map(MqttExternal::errors));
         let mut within = |field: &str, value: f64, low: f64, high: f64| {
             if !(low..=high).contains(&value) {
                 errors.push(format!("{field} = {value}: must lie between {low} and {high}"));

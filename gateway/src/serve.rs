@@ -57,9 +57,11 @@ pub async fn run(file: Option<&Path>, overrides: &Overrides) -> anyhow::Result<(
     log(&config.log)?;
     let state = config.state.clone();
     raise_file_limit(config.mqtt.limits.connections);
+    let cluster = config.mqtt.external.as_ref().map(|cluster| format!("{}:{}", cluster.host, cluster.port));
     let mut app = App::start(config).await?;
     admin_token(&app, &state).await?;
-    println!("listening: mqtt={} http={} grpc={}{}", app.mqtt, app.http, app.grpc, more_listeners(&app));
+    let mqtt = app.mqtt.map(|address| address.to_string()).or(cluster).unwrap_or_default();
+    println!("listening: mqtt={mqtt} http={} grpc={}{}", app.http, app.grpc, more_listeners(&app));
     let broken = tokio::select! {
         () = stop_signal()? => None,
         error = app.failed() => Some(error),

@@ -4,31 +4,34 @@
 //! waits for this side. rumqttd opens no port; only what `filter` lets through reaches its router,
 //! which otherwise panics on some inputs and keeps some things for ever. What it would keep per topic and filter is
 //! bounded by routes: the router sees topics cut to five levels, the exact match happens here.
+//!
+//! A router that dies or falls silent all the same is replaced by a new one (`feeder`). That ends all subscriptions;
+//! their owners make them anew.
 
-use std::collections::HashSet;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use metrics::{Counter, counter};
 use rumqttd::local::LinkError;
-use rumqttd::{Broker, Config, RouterConfig};
 use thiserror::Error;
-use tokio::sync::watch;
 
 use crate::filter;
 
 mod feeder;
 mod route;
+mod router;
+mod state;
 mod subscription;
+#[cfg(test)]
+mod tests;
 
-use feeder::{Feeder, Job};
+use feeder::{Feeder, Job, Pace};
+use router::{MAX_SUBSCRIPTIONS, Router};
+pub use state::FanoutHealth;
+use state::{Shared, State};
 pub use subscription::FanoutSubscription;
-
-/// Service clients at a time. 64: back offices and dashboards, not people.
-const MAX_SUBSCRIPTIONS: usize = 64;
 
 /// Messages that wait for the router. 8,192: some tenths of a second at full load.
 const QUEUE_MESSAGES: usize = 8_192;
@@ -36,38 +39,11 @@ const QUEUE_MESSAGES: usize = 8_192;
 /// Their bytes. 16 MiB: so that large payloads do not fill the memory before the count is reached.
 const QUEUE_BYTES: usize = 16 << 20;
 
-/// rumqttd's log of each filter: two segments of 1 MB. A subscriber that falls further behind skips.
-const LOG_SEGMENT_BYTES: usize = 1_000_000;
-const LOG_SEGMENTS: usize = 2;
-
-/// Filters that get a log of their own; the router never gives one up. 64 logs are 128 MB at worst; further filters
-/// share the log of `#`.
-const MAX_LOGS: usize = 64;
-
-/// The service side. Cheap to clone.
+/// The service side. Cheap to clone; when the last clone goes, it stops.
 #[derive(Clone)]
 pub struct Fanout {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    broker: Broker,
     jobs: SyncSender<Job>,
-    queued_bytes: Arc<AtomicUsize>,
-    subscriptions: AtomicUsize,
-    /// Names of links that are not in use. The router remembers every name it has seen, so they are used again.
-    free_names: Mutex<Vec<usize>>,
-    /// Filters that have a log.
-    logs: Mutex<HashSet<String>>,
-    stopped: watch::Sender<bool>,
-    dropped: Dropped,
-}
-
-/// Messages that the service side did not get, by reason.
-struct Dropped {
-    queue: Counter,
-    topic: Counter,
-    subscriber: Counter,
+    shared: Arc<Shared>,
 }
 
 /// A message for a service client.
@@ -89,6 +65,9 @@ pub enum FanoutError {
     /// The router is gone, or did not take a request.
     #[error("the router does not answer: {0}")]
     Router(String),
+    /// The router hangs, or there is none at the moment.
+    #[error("the router does not answer; it is replaced, subscribe again when the service side serves")]
+    Silent,
     /// Stopped.
     #[error("the service side has been stopped")]
     Stopped,
@@ -107,52 +86,47 @@ impl From<LinkError> for FanoutError {
 }
 
 impl Fanout {
-    /// Starts the router; it opens no port.
+    /// Starts the router; it opens no port. Metrics go to the recorder that is installed now.
     ///
     /// # Errors
     /// If its threads cannot be started.
     pub fn start() -> Result<Self, FanoutError> {
-        let broker = Broker::new(router_config());
-        let (tx, rx) = broker.link("feeder")?;
-        let (jobs, queue) = sync_channel(QUEUE_MESSAGES);
-        let queued_bytes = Arc::new(AtomicUsize::new(0));
-        let stopped = watch::Sender::new(false);
-        let feeder = Feeder { tx, rx, queue, queued_bytes: Arc::clone(&queued_bytes), stopped: stopped.subscribe() };
-        std::thread::Builder::new().name("fanout".to_owned()).spawn(move || feeder.run())?;
-        let dropped = |reason| counter!("mqtt_fanout_dropped_total", "reason" => reason);
-        let inner = Inner {
-            broker,
-            jobs,
-            queued_bytes,
-            subscriptions: AtomicUsize::new(0),
-            free_names: Mutex::new((0..MAX_SUBSCRIPTIONS).rev().collect()),
-            logs: Mutex::new(HashSet::new()),
-            stopped,
-            dropped: Dropped { queue: dropped("queue"), topic: dropped("topic"), subscriber: dropped("subscriber") },
-        };
-        Ok(Self { inner: Arc::new(inner) })
+        Self::start_at(Pace::default())
     }
 
-    /// Copies a message to whoever subscribed. Never waits: when the service side lags, the message is dropped for
-    /// the service side and counted. Levels of the topic beyond the fifth may be as various as they like (ids of
-    /// findings, of commands); the first five should be bounded by the number of devices.
+    fn start_at(pace: Pace) -> Result<Self, FanoutError> {
+        let (router, link) = Router::start(1)?;
+        let shared = Arc::new(Shared::new(router));
+        let (jobs, queue) = sync_channel(QUEUE_MESSAGES);
+        let feeder = Feeder::new(Arc::clone(&shared), queue, link, pace);
+        std::thread::Builder::new().name("fanout".to_owned()).spawn(move || feeder.run())?;
+        Ok(Self { jobs, shared })
+    }
+
+    /// Copies a message to whoever subscribed. Never waits: when the service side lags, or has no router at the
+    /// moment, the message is dropped for the service side and counted. Levels of the topic beyond the fifth may be
+    /// as various as they like (ids of findings, of commands); the first five should be bounded by the number of
+    /// devices.
     pub fn publish(&self, topic: &str, payload: Bytes) {
-        let inner = &*self.inner;
-        if inner.subscriptions.load(Ordering::Acquire) == 0 {
-            return;
+        let Shared { state, queued_bytes, dropped, .. } = &*self.shared;
+        match &*state.borrow() {
+            State::Serving(router) if router.subscriptions() == 0 => return,
+            State::Serving(_) => {}
+            State::Down => return dropped.router.increment(1),
+            State::Stopped => return,
         }
         if !filter::is_topic(topic) {
-            return inner.dropped.topic.increment(1);
+            return dropped.topic.increment(1);
         }
         let job = Job::publish(topic, &payload);
         let bytes = job.bytes();
-        if inner.queued_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > QUEUE_BYTES {
-            inner.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            return inner.dropped.queue.increment(1);
+        if queued_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > QUEUE_BYTES {
+            queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            return dropped.queue.increment(1);
         }
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = inner.jobs.try_send(job) {
-            inner.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            inner.dropped.queue.increment(1);
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.jobs.try_send(job) {
+            queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            dropped.queue.increment(1);
         }
     }
 
@@ -162,50 +136,33 @@ impl Fanout {
     /// # Errors
     /// If a filter is malformed, all places are taken, or the router is gone.
     pub fn subscribe(&self, client: &str, filters: &[String]) -> Result<FanoutSubscription, FanoutError> {
-        FanoutSubscription::open(&self.inner, client, filters)
+        FanoutSubscription::open(&self.shared, client, filters)
+    }
+
+    /// How it is. Cheap.
+    pub fn health(&self) -> FanoutHealth {
+        self.shared.health()
+    }
+
+    /// Waits until subscriptions can be made; for ever, if the service side has been stopped. Cancel-safe.
+    pub async fn serves(&self) {
+        let mut state = self.shared.state.subscribe();
+        if state.wait_for(|state| matches!(state, State::Serving(_))).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Ends all subscriptions and takes no more messages. (rumqttd has no way to end its router thread; it sleeps
     /// until the process ends.)
     pub async fn stop(&self) {
-        self.inner.stopped.send_replace(true);
-        // If the queue is full, the feeder sees it when the last handle is dropped.
-        let _ = self.inner.jobs.try_send(Job::Stop);
-    }
-}
-
-impl Inner {
-    /// What the router is asked for, so that it forwards at least what this filter matches.
-    fn log_for(&self, filter: &str) -> String {
-        let route = route::of(filter);
-        let mut logs = lock(&self.logs);
-        if logs.contains(route) || logs.len() < MAX_LOGS {
-            logs.insert(route.to_owned());
-            return route.to_owned();
-        }
-        "#".to_owned()
+        self.shared.stop();
+        // If the queue is full, the feeder sees it behind its batch.
+        let _ = self.jobs.try_send(Job::Stop);
     }
 }
 
 impl std::fmt::Debug for Fanout {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fanout").field("subscriptions", &self.inner.subscriptions).finish_non_exhaustive()
+        f.debug_struct("Fanout").field("health", &self.health()).finish_non_exhaustive()
     }
-}
-
-fn router_config() -> Config {
-    Config {
-        router: RouterConfig {
-            max_connections: MAX_SUBSCRIPTIONS + 1,
-            max_outgoing_packet_count: 200,
-            max_segment_size: LOG_SEGMENT_BYTES,
-            max_segment_count: LOG_SEGMENTS,
-            ..RouterConfig::default()
-        },
-        ..Config::default()
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,26 +2,25 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rumqttd::local::{LinkRx, LinkTx};
-use rumqttd::protocol::{Disconnect, DisconnectReasonCode, Filter, Packet, QoS, RetainForwardRule, Subscribe};
+use rumqttd::protocol::{Disconnect, DisconnectReasonCode, Packet};
 use rumqttd::{Forward, Notification};
 use tokio::sync::watch;
 use tracing::debug;
 
-use super::{FanoutError, FanoutMessage, Inner, lock, route};
+use super::router::{CONFIRMATION, Place};
+use super::state::{Shared, State};
+use super::{FanoutError, FanoutMessage, route};
 use crate::filter;
-
-/// For the router to confirm a subscription. 5 s: it takes microseconds unless the router is dead.
-const CONFIRMATION: Duration = Duration::from_secs(5);
 
 /// What one service client subscribed to. Dropping it ends the subscription.
 ///
 /// The router panics when a link says "ready" after it has detached, so the order of events matters: the only
 /// packets ever sent on a link are its subscription, confirmed before anything else, and its goodbye, the last thing.
 pub struct FanoutSubscription {
+    shared: Arc<Shared>,
     place: Place,
     /// `None` once dropped.
     tx: Option<LinkTx>,
@@ -34,51 +33,45 @@ pub struct FanoutSubscription {
     early: VecDeque<Forward>,
     /// The router waits for a sign that its last notifications were taken.
     must_wake: bool,
-    stopped: watch::Receiver<bool>,
+    state: watch::Receiver<State>,
 }
 
 impl FanoutSubscription {
-    pub(super) fn open(inner: &Arc<Inner>, client: &str, filters: &[String]) -> Result<Self, FanoutError> {
+    pub(super) fn open(shared: &Arc<Shared>, client: &str, filters: &[String]) -> Result<Self, FanoutError> {
         if let Some(bad) = filters.iter().find(|text| !filter::is_filter(text)) {
             return Err(FanoutError::Filter(bad.clone()));
         }
-        if *inner.stopped.borrow() {
-            return Err(FanoutError::Stopped);
+        let router = shared.router()?;
+        let mut place = Place::take(&router, client)?;
+        let logs: BTreeSet<_> = filters.iter().map(|filter| router.log_for(filter)).collect();
+        let confirmations = logs.len().min(2);
+        let link = router.link(place.link_name(), logs);
+        if matches!(link, Err(FanoutError::Router(_))) {
+            place.give_back();
         }
-        let mut place = Place::take(inner, client)?;
-        let (tx, rx) = inner.broker.link(&place.link_name()).inspect_err(|_| place.give_back())?;
+        // Otherwise the router did not answer: its state is unknown, so the place is not used again.
+        let (tx, rx) = link?;
         debug!(client, link = place.link_name(), "service client subscribes");
-        let logs: BTreeSet<_> = filters.iter().map(|filter| inner.log_for(filter)).collect();
         let mut subscription = Self {
+            shared: Arc::clone(shared),
             place,
             tx: Some(tx),
             rx,
             filters: filters.to_vec(),
-            single_log: logs.len() == 1,
+            single_log: confirmations == 1,
             next_offset: None,
             early: VecDeque::new(),
             must_wake: false,
-            stopped: inner.stopped.subscribe(),
+            state: shared.state.subscribe(),
         };
-        if !logs.is_empty() {
-            subscription.subscribe(logs)?;
-        }
+        subscription.wait_for(confirmations)?;
         Ok(subscription)
     }
 
-    /// Asks the router for these logs and waits until it has confirmed.
-    fn subscribe(&mut self, logs: BTreeSet<String>) -> Result<(), FanoutError> {
-        let Some(tx) = self.tx.as_mut() else { return Err(FanoutError::Stopped) };
-        let mut logs = logs.into_iter();
-        let Some(last) = logs.next_back() else { return Ok(()) };
-        if logs.len() > 0 {
-            let subscribe = Subscribe { pkid: 0, filters: logs.map(log_filter).collect() };
-            tx.buffer().push_back(Packet::Subscribe(subscribe, None));
-        }
-        // Wakes the router once, for both packets.
-        tx.subscribe(last)?;
+    /// Waits until the router has confirmed so many packets.
+    fn wait_for(&mut self, confirmations: usize) -> Result<(), FanoutError> {
         let deadline = Instant::now() + CONFIRMATION;
-        let mut expected = if self.single_log { 1 } else { 2 };
+        let mut expected = confirmations;
         while expected > 0 {
             match self.rx.recv_deadline(deadline).inspect_err(|_| self.abandon())? {
                 Some(Notification::DeviceAck(_)) => expected -= 1,
@@ -95,8 +88,10 @@ impl FanoutSubscription {
         self.tx = None;
     }
 
-    /// Waits for the next message; `None` when the service side has stopped. Cancel-safe.
+    /// Waits for the next message; `None` when the service side has stopped or has been given a new router: subscribe
+    /// again once it [serves](super::Fanout::serves). Cancel-safe.
     pub async fn recv(&mut self) -> Option<FanoutMessage> {
+        let router = self.place.router();
         loop {
             while let Some(forward) = self.early.pop_front() {
                 if let Some(message) = self.accept(forward) {
@@ -110,7 +105,7 @@ impl FanoutSubscription {
             }
             let notification = tokio::select! {
                 biased;
-                _ = self.stopped.wait_for(|stopped| *stopped) => return None,
+                _ = self.state.wait_for(|state| !is_served_by(state, router)) => return None,
                 notification = self.rx.next() => notification.ok()?,
             };
             match notification {
@@ -134,7 +129,7 @@ impl FanoutSubscription {
         let (true, Some((_, offset))) = (self.single_log, forward.cursor) else { return };
         let skipped = self.next_offset.map_or(0, |next| offset.saturating_sub(next));
         if skipped > 0 {
-            self.place.inner.dropped.subscriber.increment(skipped);
+            self.shared.dropped.subscriber.increment(skipped);
         }
         self.next_offset = Some(offset + 1);
     }
@@ -143,6 +138,10 @@ impl FanoutSubscription {
 impl Drop for FanoutSubscription {
     fn drop(&mut self) {
         let Some(mut tx) = self.tx.take() else { return };
+        if !is_served_by(&self.state.borrow(), self.place.router()) {
+            // Nobody uses the place again, and the router is beyond goodbyes.
+            return;
+        }
         let reason_code = DisconnectReasonCode::NormalDisconnection;
         tx.buffer().push_back(Packet::Disconnect(Disconnect { reason_code }, None));
         // This wakes the router, which stops at the packet before it.
@@ -167,39 +166,7 @@ impl std::fmt::Debug for FanoutSubscription {
     }
 }
 
-fn log_filter(path: String) -> Filter {
-    Filter {
-        path,
-        qos: QoS::AtMostOnce,
-        nolocal: false,
-        preserve_retain: false,
-        retain_forward_rule: RetainForwardRule::Never,
-    }
-}
-
-/// One of the places for service clients.
-struct Place {
-    inner: Arc<Inner>,
-    number: usize,
-}
-
-impl Place {
-    fn take(inner: &Arc<Inner>, client: &str) -> Result<Self, FanoutError> {
-        let number = lock(&inner.free_names).pop().ok_or_else(|| FanoutError::Full(client.to_owned()))?;
-        inner.subscriptions.fetch_add(1, Ordering::AcqRel);
-        Ok(Self { inner: Arc::clone(inner), number })
-    }
-
-    fn link_name(&self) -> String {
-        format!("service-{}", self.number)
-    }
-
-    fn hand_on(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner), number: self.number }
-    }
-
-    fn give_back(&mut self) {
-        self.inner.subscriptions.fetch_sub(1, Ordering::AcqRel);
-        lock(&self.inner.free_names).push(self.number);
-    }
+/// Whether it is this router that serves.
+fn is_served_by(state: &State, router: u64) -> bool {
+    matches!(state, State::Serving(serving) if serving.number == router)
 }

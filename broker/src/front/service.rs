@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rumqttc::mqttbytes::QoS;
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::warn;
 
 use super::refusal::Reason;
@@ -13,11 +13,14 @@ use super::socket::{End, Socket};
 use super::wire::{self, Code, Granted, Incoming, PublishFlags, Retained, Subscribe, Wanted, Writer};
 use super::{Gate, shut_down};
 use crate::downlink::DeviceMessage;
-use crate::fanout::{FanoutMessage, FanoutSubscription};
+use crate::fanout::{Fanout, FanoutMessage, FanoutSubscription};
 use crate::filter;
 
 /// Bytes gathered for one write. 32 KiB: some hundred messages.
 const WRITE_BYTES: usize = 32 * 1024;
+
+/// From one attempt to subscribe anew to the next, after the fan-out was rebuilt. 1 s: all sessions come at once then.
+const SUBSCRIBE_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct ServiceSession {
     gate: Arc<Gate>,
@@ -33,6 +36,8 @@ pub(super) struct ServiceSession {
     subscription: Option<FanoutSubscription>,
     /// Retained messages that are still to be sent, and the filters that asked for them.
     retained: Option<(mpsc::Receiver<FanoutMessage>, Vec<String>)>,
+    /// Not before this is the fan-out asked again for a subscription that it has lost.
+    subscribe_at: Instant,
     shutdown: watch::Receiver<bool>,
 }
 
@@ -46,8 +51,20 @@ impl ServiceSession {
         allowed: Vec<String>,
     ) -> Self {
         let shutdown = gate.shutdown.subscribe();
-        let (filters, subscription, retained) = (Vec::new(), None, None);
-        Self { gate, socket, writer, packet_bytes, name, allowed, filters, subscription, retained, shutdown }
+        let (filters, subscription, retained, subscribe_at) = (Vec::new(), None, None, Instant::now());
+        Self {
+            gate,
+            socket,
+            writer,
+            packet_bytes,
+            name,
+            allowed,
+            filters,
+            subscription,
+            retained,
+            subscribe_at,
+            shutdown,
+        }
     }
 
     /// Serves the client until its connection ends.
@@ -68,9 +85,14 @@ impl ServiceSession {
     async fn step(&mut self) -> Result<(), End> {
         self.take_packets().await?;
         self.socket.flush().await?;
+        let lost = self.subscription.is_none() && !self.filters.is_empty();
         tokio::select! {
             read = self.socket.read() => read?,
             message = next_retained(&mut self.retained) => self.write_retained(message),
+            () = serves(&self.gate.fanout, self.subscribe_at), if lost => {
+                self.subscribe_at = Instant::now() + SUBSCRIBE_PAUSE;
+                self.resubscribe().await;
+            }
             message = next_message(&mut self.subscription) => self.write_messages(message).await,
             () = shut_down(&mut self.shutdown) => return Err(End::Shutdown),
         }
@@ -233,6 +255,12 @@ fn wants_retained(wanted: Wanted, before: &[String]) -> Option<String> {
         Retained::Never => false,
     };
     wants.then_some(wanted.filter)
+}
+
+/// Waits until the fan-out takes subscriptions, and until `at`. Cancel-safe.
+async fn serves(fanout: &Fanout, at: Instant) {
+    sleep_until(at).await;
+    fanout.serves().await;
 }
 
 /// Waits for ever if there is no subscription. Cancel-safe.

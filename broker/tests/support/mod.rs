@@ -3,6 +3,7 @@
 
 pub mod disk;
 pub mod forgetful;
+pub mod mosquitto;
 pub mod mqtt;
 pub mod mqtt5;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use broker::{FrontConfig, Limits, Listener, TlsFiles, Transport};
 use serde::Deserialize;
 
-use super::loopback;
+use super::{MqttExternal, loopback};
 
 /// Where and how appliances connect.
 #[derive(Debug, Clone, Deserialize)]
@@ -19,6 +19,8 @@ pub struct Mqtt {
     pub websocket: Option<SocketAddr>,
     /// MQTT over TLS.
     pub tls: Option<MqttTls>,
+    /// A cluster that they connect to instead; then nothing listens here.
+    pub external: Option<MqttExternal>,
     /// How much clients may.
     pub limits: MqttLimits,
 }
@@ -91,7 +93,7 @@ pub struct MqttLimits {
 
 impl Default for Mqtt {
     fn default() -> Self {
-        Self { listen: loopback(1883), websocket: None, tls: None, limits: MqttLimits::default() }
+        Self { listen: loopback(1883), websocket: None, tls: None, external: None, limits: MqttLimits::default() }
     }
 }
 
@@ -147,6 +149,13 @@ impl Mqtt {
         }
         if let Some(tls) = &self.tls {
             tls.check(errors);
+        }
+        if let Some(external) = &self.external {
+            errors.extend(external.errors());
+            if self.tls.is_some() || self.websocket.is_some() {
+                errors
+                    .push("mqtt.external is set: nothing listens here then, remove mqtt.tls and mqtt.websocket".into());
+            }
         }
         self.limits.check(errors);
     }

@@ -71,7 +71,8 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<ExitCode> {
     let specs = setting::furnish(&app, manifest(options.devices.into(), options.seed)).await?;
     let plan = plan(&options, &specs, time);
     announce(&app, &options).await?;
-    let fleet = Arc::new(Fleet::start(FleetConfig { broker: app.mqtt, time, specs, plan: plan.clone() }));
+    let broker = app.mqtt.context("the demo has a front of its own")?;
+    let fleet = Arc::new(Fleet::start(FleetConfig { broker, time, specs, plan: plan.clone() }));
     let house = app.house().clone();
     let started = std::time::Instant::now();
     let complete = tokio::select! {
@@ -124,7 +125,8 @@ async fn announce(app: &App, options: &DemoOptions) -> anyhow::Result<()> {
     let approver = app.control.new_token("demo-approver", Role::Approver).await?;
     let admin = app.control.new_token("demo-admin", Role::Admin).await?;
     eprintln!("status page     http://{}/", app.http);
-    eprintln!("MQTT            {}    gRPC {}", app.mqtt, app.grpc);
+    let mqtt = app.mqtt.context("the demo has a front of its own")?;
+    eprintln!("MQTT            {mqtt}    gRPC {}", app.grpc);
     eprintln!("support token   {support}");
     eprintln!("approver token  {approver}");
     eprintln!("admin token     {admin}");

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use broker::{Consumer, DeviceMessage, Downlinks, Fanout, Journal, JournalError, Position, Record};
+use broker::{Consumer, DeviceMessage, Downlinks, EdgeWatch, Fanout, Journal, JournalError, Position, Record};
 use bytes::Bytes;
 use diagnosis::Catalogue;
 use firmware_proto::{DeviceId, ServerTime};
@@ -76,14 +76,14 @@ pub struct House {
     pub consumer: Consumer,
     /// The way to the devices.
     pub downlinks: Downlinks,
+    /// How devices reach the gateway, and how that is.
+    pub edge: EdgeWatch,
     /// The way to service subscribers.
     pub fanout: Fanout,
     /// Wakes the dispatcher when a work order was opened.
     pub orders: tokio::sync::Notify,
     /// When this process began to listen.
     pub up_since: ServerTime,
-    /// What is wrong with changed certificate files.
-    pub tls_problem: tokio::sync::watch::Receiver<Option<String>>,
     /// Up to where each shard is on disk.
     pub progress: Vec<AtomicU64>,
     /// What was taken since the start.
