@@ -494,6 +494,9 @@ async fn a_service_hears_what_its_filters_allow() {
     for filter in ["#", "ag/v1/office/#", "ag/#", "$SYS/#", "é"] {
         assert!(!service.subscribe(filter).await, "{filter}");
     }
+    assert!(service.subscribe("ag/v1/home/ac-1/birth").await);
+    let birth = service.message().await;
+    assert_eq!((birth.topic.as_str(), &birth.payload[..], birth.retain), ("ag/v1/home/ac-1/birth", &b"ac-1"[..], true));
     assert!(service.subscribe("ag/v1/home/+/tlm").await);
     assert!(service.subscribe("fettle/findings/+").await);
     run.fanout.publish("ag/v1/home/ac-1/evt", Bytes::from("not asked for"));
