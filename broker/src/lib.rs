@@ -22,6 +22,7 @@ pub mod journal;
 
 pub use downlink::{DeviceMessage, Downlinks, SendError};
 pub use fanout::{Fanout, FanoutError, FanoutMessage, FanoutSubscription};
+pub use filter::check_filter;
 pub use front::{
     ClientCertificate, Credentials, Denied, Front, FrontConfig, FrontError, Identity, Limits, Policy, SessionEvent,
 };
