@@ -52,7 +52,7 @@ impl Authority {
         {
             return Err(CertsError::Exists(there));
         }
-        let now = Timestamp::now();
+        let now = now();
         let (key, server_key) = (KeyPair::generate()?, KeyPair::generate()?);
         let params = authority_params(now);
         let certificate = params.self_signed(&key)?;
@@ -90,7 +90,7 @@ impl Authority {
         days: u32,
         again: bool,
     ) -> Result<Vec<Timestamp>, CertsError> {
-        let now = Timestamp::now();
+        let now = now();
         let mut made = Vec::with_capacity(ids.len());
         for id in ids {
             if let (false, Some(has)) = (again, self.record.valid(id.as_str(), now)) {
@@ -111,7 +111,7 @@ impl Authority {
 
     /// Revokes all certificates of an id and signs the list anew; returns how many were still valid.
     pub(super) fn revoke(&mut self, id: &str) -> Result<usize, CertsError> {
-        let now = Timestamp::now();
+        let now = now();
         let mut of_id = self.record.certificates.iter_mut().filter(|issued| issued.id == id).peekable();
         if of_id.peek().is_none() {
             return Err(CertsError::NotIssued { id: id.to_owned(), record: self.dir.join(FILE) });
@@ -147,7 +147,7 @@ impl Authority {
         key: &KeyPair,
         days: u32,
     ) -> Result<(String, Timestamp), CertsError> {
-        let now = Timestamp::now();
+        let now = now();
         let (serial, expires) = (serial(), after(now, days).min(self.record.authority_ends));
         params.serial_number = Some(SerialNumber::from_slice(&serial));
         (params.not_before, params.not_after) = (date(now - BACKDATED), date(expires));
@@ -161,7 +161,7 @@ impl Authority {
     /// Signs the revocation list, with the next number. It is valid as long as the authority: the gateway reads it
     /// from its own disk, where nobody can hold a newer one back, and a list that ends would lock everybody out.
     fn write_list(&mut self) -> Result<(), CertsError> {
-        let now = Timestamp::now();
+        let now = now();
         self.record.crl_number += 1;
         let revoked_certs = self.record.revoked(now).map(|(issued, since)| on_list(&self.dir, issued, since));
         let list = CertificateRevocationListParams {
@@ -265,10 +265,14 @@ fn serial() -> [u8; 16] {
     serial
 }
 
+/// In whole seconds, as certificates have it; never ahead.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}
+
 fn after(now: Timestamp, days: u32) -> Timestamp {
-    let end = now + SignedDuration::from_hours(24 * i64::from(days));
-    // Certificates know whole seconds.
-    end.round(jiff::Unit::Second).unwrap_or(end)
+    now + SignedDuration::from_hours(24 * i64::from(days))
 }
 
 fn date(time: Timestamp) -> OffsetDateTime {

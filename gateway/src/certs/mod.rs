@@ -242,8 +242,8 @@ fn revoke(revoke: &Revoke) -> Result<String, CertsError> {
     let revoked = authority.revoke(&revoke.id)?;
     let list = revoke.dir.join("crl.pem");
     Ok(match revoked {
-        0 => format!("{} was revoked before; {} is signed anew\n", revoke.id, list.display()),
-        n => format!("revoked {n} of {}; they are on {}\n", revoke.id, list.display()),
+        0 => format!("{}: revoked before; {} is signed anew\n", revoke.id, list.display()),
+        n => format!("{}: {n} revoked, on {}\n", revoke.id, list.display()),
     })
 }
 
