@@ -1,7 +1,17 @@
 //! Topics and topic filters that may be handed to rumqttd, and what they match.
 
+use crate::fanout::FanoutError;
+
 /// Longest topic or filter of the service side, in bytes. Ours have at most 200.
 const MAX_LEN: usize = 512;
+
+/// Checks that a service account can be given this filter.
+///
+/// # Errors
+/// [`FanoutError::Filter`], which says what would be right.
+pub fn check_filter(filter: &str) -> Result<(), FanoutError> {
+    if is_filter(filter) { Ok(()) } else { Err(FanoutError::Filter(filter.to_owned())) }
+}
 
 /// Whether a filter is well-formed: printable ASCII, wildcards only as whole levels, `#` only at the end, no `$`
 /// topics (and so no shared subscriptions).

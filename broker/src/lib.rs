@@ -27,6 +27,7 @@ pub use downlink::{DeviceMessage, Downlinks, SendError};
 pub use edge::{Edge, EdgeWatch};
 pub use external::{External, ExternalConfig, ExternalError, ExternalHealth, ExternalLimits, Login};
 pub use fanout::{Fanout, FanoutError, FanoutHealth, FanoutMessage, FanoutSubscription};
+pub use filter::check_filter;
 pub use front::{
     ClientCertificate, Credentials, Denied, Front, FrontConfig, FrontError, FrontParts, Identity, Limits, Listener,
     Policy, Retained, SessionEvent, TlsError, TlsFiles, Transport,

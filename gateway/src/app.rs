@@ -75,7 +75,7 @@ impl App {
         let store = Store::open(&config.state.join("state.db")).await?;
         let (from, flushed) = positions(&store, &config, &journal).await?;
         let history = HistoryStore::open(&config.state.join("history"), &flushed).await?;
-        let registry = Registry::load(&store).await?;
+        let registry = Registry::load(&store, clock).await?;
         let fanout = Fanout::start()?;
         let (sessions, came_or_went) = mpsc::channel(SESSION_EVENTS);
         let parts = FrontParts {

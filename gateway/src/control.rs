@@ -1,8 +1,10 @@
 //! What people may ask of the gateway. REST and gRPC are two doors to these calls.
 
+mod identity;
+
 use std::sync::Arc;
 
-use firmware_proto::{DeviceAddress, DeviceId, TenantId};
+use firmware_proto::DeviceId;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
@@ -11,10 +13,12 @@ use utoipa::ToSchema;
 use crate::auth::{Actor, Role, new_token, token_hash};
 use crate::ingest::shard_of;
 use crate::parts::ledger::{self, Booked, Entry, EntryKind};
-use crate::registry::Registered;
+use crate::registry::RegistryError;
 use crate::shard::{Ask, House, ToShard};
 use crate::store::{StoreError, Write, audit, json};
 use crate::work::{self, location_kind};
+
+pub use identity::{AccountLogin, ClaimTicket, DeviceLogin, NewAccount, NewClaim, NewCredentials, NewDevice};
 
 /// Why a request was not carried out; the kinds map to HTTP and gRPC codes.
 #[derive(Debug, Error)]
@@ -36,6 +40,9 @@ pub enum ControlError {
     /// 403: the token's role does not allow it, or the same person would decide twice.
     #[error("{0}")]
     Forbidden(String),
+    /// 503: too much at a time.
+    #[error("{0}")]
+    Busy(String),
     /// 503: shutting down.
     #[error("the gateway is shutting down")]
     Closed,
@@ -44,43 +51,15 @@ pub enum ControlError {
     Store(#[from] StoreError),
 }
 
-/// A device to be let in.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewDevice {
-    /// Unique; as a rule the serial number. Letters, digits, `.`, `_`, `-`.
-    #[schema(value_type = String, example = "AC-0042")]
-    pub id: DeviceId,
-    /// Whose it is.
-    #[schema(value_type = String, example = "home")]
-    pub tenant: TenantId,
-    /// Appliance type of the catalogue.
-    #[schema(example = "split-ac")]
-    pub r#type: String,
-    /// Model name.
-    #[serde(default)]
-    pub model: String,
-    /// Service area, matched against technicians' areas.
-    #[serde(default)]
-    pub area: String,
-    /// Degrees north.
-    #[serde(default)]
-    pub lat: f64,
-    /// Degrees east.
-    #[serde(default)]
-    pub lon: f64,
-}
-
-/// The device's MQTT login. The password is shown once.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct DeviceLogin {
-    /// MQTT user name: the device id.
-    pub username: String,
-    /// MQTT password.
-    pub password: String,
-    /// Everything the device publishes goes below this.
-    #[schema(example = "ag/v1/home/AC-0042")]
-    pub topic_prefix: String,
+impl From<RegistryError> for ControlError {
+    fn from(error: RegistryError) -> Self {
+        match error {
+            RegistryError::Taken(message) => Self::Conflict(message),
+            RegistryError::Unknown(message) => Self::NotFound(message),
+            RegistryError::Busy => Self::Busy(error.to_string()),
+            RegistryError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 /// A technician to be dispatched.
@@ -195,52 +174,6 @@ impl Control {
     /// Weak senders: a control that lives on does not keep the shards from ending.
     pub fn new(house: Arc<House>, shards: &[mpsc::Sender<ToShard>]) -> Self {
         Self { house, shards: shards.iter().map(mpsc::Sender::downgrade).collect() }
-    }
-
-    /// Registers a device and returns its login.
-    ///
-    /// # Errors
-    /// `Invalid` for an unknown type or bad place, `Conflict` if the id is taken.
-    pub async fn register_device(&self, device: NewDevice, actor: &Actor) -> Result<DeviceLogin, ControlError> {
-        if self.house.catalogue.get(&device.r#type).is_none() {
-            let known: Vec<&str> = self.house.catalogue.iter().map(|ty| ty.key.as_str()).collect();
-            let reason = format!("{:?} is not in the catalogue; it has {}", device.r#type, known.join(", "));
-            return Err(ControlError::Invalid { field: "type", reason });
-        }
-        check_place(device.lat, device.lon)?;
-        if self.house.registry.get(&device.id).is_some() {
-            return Err(ControlError::Conflict(format!("device {} is registered already", device.id)));
-        }
-        let password = new_token();
-        let address = DeviceAddress { tenant: device.tenant, device: device.id };
-        let registered =
-            Registered { address: address.clone(), r#type: device.r#type, token_sha256: token_hash(&password) };
-        let now = self.house.clock.now();
-        let mut write = self.house.store.write().await?;
-        sqlx::query(
-            "INSERT INTO device (id, tenant, type, model, token_sha256, area, lat, lon, registered_ms) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        )
-        .bind(address.device.as_str())
-        .bind(address.tenant.as_str())
-        .bind(&registered.r#type)
-        .bind(device.model)
-        .bind(&registered.token_sha256)
-        .bind(device.area)
-        .bind(device.lat)
-        .bind(device.lon)
-        .bind(now.ms())
-        .execute(&mut *write)
-        .await
-        .map_err(|error| taken(error, || format!("device {} is registered already", address.device)))?;
-        audit::append(&mut write, now, &actor.name, "device", address.device.as_str(), "registered").await?;
-        write.commit().await.map_err(StoreError::from)?;
-        self.house.registry.add(registered);
-        Ok(DeviceLogin {
-            username: address.device.to_string(),
-            password,
-            topic_prefix: format!("{}/{address}", firmware_proto::topic::PREFIX),
-        })
     }
 
     /// Plans a remote repair; returns its id. Classes R3 and R4 wait for approval.
@@ -407,14 +340,13 @@ impl Control {
     /// When state cannot be written.
     pub async fn new_token(&self, name: &str, role: Role) -> Result<String, ControlError> {
         let token = new_token();
-        let sha256 = token_hash(&token);
         let now = self.house.clock.now();
         let mut write = self.house.store.write().await?;
         sqlx::query(
             "INSERT INTO token (sha256, name, role, created_ms) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256, role = excluded.role, created_ms = excluded.created_ms",
         )
-        .bind(&sha256)
+        .bind(token_hash(&token))
         .bind(name)
         .bind(role.as_str())
         .bind(now.ms())
@@ -423,7 +355,6 @@ impl Control {
         .map_err(StoreError::from)?;
         audit::append(&mut write, now, "gateway", "token", name, role.as_str()).await?;
         write.commit().await.map_err(StoreError::from)?;
-        self.house.registry.add_account(name.to_owned(), sha256);
         Ok(token)
     }
 

@@ -10,12 +10,15 @@
 //! - [`work`] gives work orders a technician and, from the ledger in [`parts`], their parts;
 //! - [`api`] shows it all, and carries what people ask through [`control`].
 //!
+//! Who may connect is decided by [`registry`]; [`certs`] makes certificates for it.
+//!
 //! [`app`] puts them together. What is not here: MQTT (crate `broker`), what a reading means
 //! (crate `diagnosis`), who should go (crate `dispatch`). Only [`demo`] knows the simulator.
 
 pub mod api;
 pub mod app;
 pub mod auth;
+pub mod certs;
 pub mod clock;
 pub mod config;
 pub mod control;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use gateway::certs::{self, CertsCommand};
 use gateway::config::Config;
 use gateway::demo::{self, DemoOptions};
 use gateway::serve::{self, Overrides};
@@ -40,6 +41,11 @@ enum Command {
     /// stock, connects simulated appliances over MQTT and injects faults. The simulator
     /// keeps the truth and judges at the end. Exits with 1 if an invariant was broken.
     Demo(DemoOptions),
+    /// Certificates for mutual TLS, from an authority of your own.
+    ///
+    /// Begin with `gateway certs init --name HOST`, HOST being the name by which devices reach the gateway.
+    #[command(subcommand)]
+    Certs(CertsCommand),
     /// Check a configuration file and the catalogue it names, and say everything that is wrong.
     CheckConfig {
         /// Configuration file.
@@ -55,12 +61,18 @@ async fn main() -> ExitCode {
             serve::run(config.as_deref(), &overrides).await.map(|()| ExitCode::SUCCESS)
         }
         Command::Demo(options) => demo::run(options).await,
+        Command::Certs(command) => make_certs(&command),
         Command::CheckConfig { file } => check_config(&file),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::from(2)
     })
+}
+
+fn make_certs(command: &CertsCommand) -> anyhow::Result<ExitCode> {
+    print!("{}", certs::run(command)?);
+    Ok(ExitCode::SUCCESS)
 }
 
 fn check_config(file: &std::path::Path) -> anyhow::Result<ExitCode> {

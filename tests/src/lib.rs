@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
+use ureq::RequestBuilder;
+use ureq::typestate::WithBody;
 
 /// Longest start of a gateway, recovery included: the bar is 3 s, a busy machine gets more.
 const START: Duration = Duration::from_secs(30);
@@ -111,7 +113,7 @@ impl Gateway {
     /// # Errors
     /// When the answer is not 200.
     pub fn get_text(&self, path: &str) -> anyhow::Result<String> {
-        Ok(ureq::get(format!("http://{}{path}", self.http)).call()?.body_mut().read_to_string()?)
+        Ok(ureq::get(self.url(path)).call()?.body_mut().read_to_string()?)
     }
 
     /// Asks the API for something, as admin; returns status and answer.
@@ -119,11 +121,24 @@ impl Gateway {
     /// # Errors
     /// When there is no answer.
     pub fn post(&self, path: &str, body: &Value) -> anyhow::Result<(u16, Value)> {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let mut answer = agent
-            .post(format!("http://{}{path}", self.http))
-            .header("Authorization", format!("Bearer {}", self.admin_token()?))
-            .send_json(body)?;
+        self.ask(agent().post(self.url(path)), body)
+    }
+
+    /// Puts something, as admin; returns status and answer.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn put(&self, path: &str, body: &Value) -> anyhow::Result<(u16, Value)> {
+        self.ask(agent().put(self.url(path)), body)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.http)
+    }
+
+    fn ask(&self, request: RequestBuilder<WithBody>, body: &Value) -> anyhow::Result<(u16, Value)> {
+        let token = format!("Bearer {}", self.admin_token()?);
+        let mut answer = request.header("Authorization", token).send_json(body)?;
         let text = answer.body_mut().read_to_string()?;
         let value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text)? };
         Ok((answer.status().as_u16(), value))
@@ -177,6 +192,11 @@ impl Drop for Gateway {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Refusals are answers too.
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).build().into()
 }
 
 /// A child process that does not outlive its test.

@@ -8,6 +8,8 @@ use crate::store::views;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Act {
     RegisterDevice,
+    /// Credentials, claims, blocks, service accounts.
+    ManageAccess,
     IssueRepair,
     ApproveRepair,
     CancelRepair,
@@ -20,7 +22,7 @@ pub(super) enum Act {
 impl Act {
     fn role(self) -> Role {
         match self {
-            Self::RegisterDevice => Role::Admin,
+            Self::RegisterDevice | Self::ManageAccess => Role::Admin,
             Self::IssueRepair | Self::CancelRepair => Role::Support,
             Self::ApproveRepair => Role::Approver,
             Self::StepOrder | Self::PutTechnician | Self::AddLocation | Self::ReceiveStock => Role::Dispatcher,

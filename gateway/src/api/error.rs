@@ -34,7 +34,7 @@ pub enum ErrorCode {
     Invalid,
     /// 500: a fault of the gateway; its log has more.
     Internal,
-    /// 503: shutting down.
+    /// 503: shutting down, or busy.
     Unavailable,
     /// 504: it took too long; what was asked for may still be done.
     Timeout,
@@ -176,6 +176,7 @@ impl From<ControlError> for ApiError {
             ControlError::Conflict(message) => Self::new(ErrorCode::Conflict, message),
             ControlError::Invalid { field, reason } => Self::in_field(ErrorCode::Invalid, field, reason),
             ControlError::Forbidden(message) => Self::new(ErrorCode::Forbidden, message),
+            ControlError::Busy(message) => Self::new(ErrorCode::Unavailable, message),
             ControlError::Closed => Self::new(ErrorCode::Unavailable, error.to_string()),
             ControlError::Store(error) => error.into(),
         }

@@ -22,13 +22,14 @@ pub(super) fn head() -> OpenApi {
 #[openapi(
     info(
         title = "Fettle gateway",
-        description = "Devices, findings, remote repairs, work orders and stock.\n\n\
+        description = "Devices and their identity, findings, remote repairs, work orders and stock.\n\n\
             Times are epoch milliseconds of the gateway's clock, which may run fast in a demo. Lists are paged: \
             at most 500 items, `next` of one page is `after` of the following one. Every error has the shape of \
             `ErrorBody`. Reads need no token; everything else needs one with the role named."
     ),
     tags(
         (name = "fleet", description = "Devices and what they said"),
+        (name = "identity", description = "Who may connect"),
         (name = "findings", description = "What is wrong"),
         (name = "repairs", description = "What is done about it from afar"),
         (name = "work orders", description = "What is done about it on site"),

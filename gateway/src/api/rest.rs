@@ -3,6 +3,7 @@
 mod findings;
 mod fleet;
 mod gateway;
+mod identity;
 mod orders;
 mod repairs;
 mod stock;
@@ -59,6 +60,13 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(fleet::device))
         .routes(routes!(fleet::history))
         .routes(routes!(fleet::rejects))
+        .routes(routes!(identity::replace_credentials))
+        .routes(routes!(identity::block))
+        .routes(routes!(identity::unblock))
+        .routes(routes!(identity::claims, identity::add_claim))
+        .routes(routes!(identity::withdraw_claim))
+        .routes(routes!(identity::accounts))
+        .routes(routes!(identity::put_account, identity::remove_account))
         .routes(routes!(findings::list))
         .routes(routes!(findings::one))
         .routes(routes!(repairs::list, repairs::issue))

@@ -45,9 +45,11 @@ async fn house(control: &Control, n: usize, spec: DeviceSpec, actor: &Actor) -> 
         area: area.to_owned(),
         lat: TOWN.0 + north + radius * angle.sin(),
         lon: TOWN.1 + east + radius * angle.cos(),
+        password: None,
     };
     let login = control.register_device(device, actor).await?;
-    Ok(DeviceSpec { token: login.password, ..spec })
+    let token = login.password.context("a device without a password of its own gets a token")?;
+    Ok(DeviceSpec { token, ..spec })
 }
 
 async fn stores(control: &Control, catalogue: &Catalogue, actor: &Actor) -> anyhow::Result<()> {

@@ -3,6 +3,8 @@
 //! Every list is bounded: at most [`MAX_LIMIT`] items a page, and `after` takes the
 //! `next` of the page before it.
 
+mod accounts;
+mod claims;
 mod devices;
 mod findings;
 mod orders;
@@ -19,6 +21,8 @@ mod tests;
 mod timeline;
 mod tokens;
 
+pub use accounts::{AccountFilter, ServiceAccount, accounts};
+pub use claims::{ClaimFilter, OpenClaim, claims};
 pub use devices::{Condition, Device, DeviceDetail, DeviceEvent, DeviceFilter, ONLINE_WITHIN, device, devices};
 pub use findings::{
     Evidence, FINDING_STATES, Finding, FindingBrief, FindingDetail, FindingFilter, RankedCause, finding, findings,

@@ -38,7 +38,7 @@ pub(super) async fn devices(
     Ok(Json(views::devices(&state.store, &filter, state.seen_since()).await?))
 }
 
-/// Lets a device in. Role: admin. The password is shown this once.
+/// Lets a device in. Role: admin. A token that is made is shown this once.
 #[utoipa::path(
     post, path = "/api/v1/devices", tag = "fleet", operation_id = "register_device", request_body = NewDevice,
     security(("bearer" = [])),

@@ -85,7 +85,12 @@ impl Door {
 
     /// Posts JSON, with the token of a role where one is given.
     pub(super) async fn post(&self, path: &str, token: Option<&str>, body: impl Into<Body>) -> Answer {
-        let mut request = Request::post(path).header("content-type", "application/json");
+        self.ask("POST", path, token, body).await
+    }
+
+    /// As [`Door::post`], with another method.
+    pub(super) async fn ask(&self, method: &str, path: &str, token: Option<&str>, body: impl Into<Body>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header("content-type", "application/json");
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }

@@ -2,5 +2,6 @@
 
 mod door;
 mod grpc;
+mod identity;
 mod page;
 mod rest;

@@ -66,7 +66,7 @@ async fn every_described_route_is_served_and_guarded_as_described() {
         let request = Request::builder().method(method.clone()).uri(uri).body(Body::empty()).unwrap();
         let answer = door.send(request).await;
         let guarded = operation.get("security").is_some();
-        assert_eq!(guarded, method == Method::POST, "{method} {path}");
+        assert_eq!(guarded, method != Method::GET, "{method} {path}");
         if guarded {
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path}");
         } else if path.contains("{id}") && !path.starts_with("/api/v1/devices") {
@@ -196,34 +196,43 @@ async fn a_body_has_a_limit_and_a_type() {
 }
 
 /// Each act with its role and a body that reads.
-const ACTS: [(&str, &str, &str); 8] = [
-    ("/api/v1/devices", "admin", r#"{"id": "AC-9", "tenant": "home", "type": "split-ac"}"#),
-    ("/api/v1/repairs", "support", r#"{"device": "AC-1", "repair": "free_fan"}"#),
-    ("/api/v1/repairs/r-3/approve", "approver", r#"{"body_hash": "cc33"}"#),
-    ("/api/v1/repairs/r-3/cancel", "support", ""),
+const ACTS: [(&str, &str, &str, &str); 15] = [
+    ("POST", "/api/v1/devices", "admin", r#"{"id": "AC-9", "tenant": "home", "type": "split-ac"}"#),
+    ("POST", "/api/v1/devices/AC-1/credentials", "admin", "{}"),
+    ("POST", "/api/v1/devices/AC-1/block", "admin", ""),
+    ("POST", "/api/v1/devices/AC-1/unblock", "admin", ""),
+    ("POST", "/api/v1/claims", "admin", r#"{"tenant": "home", "type": "split-ac"}"#),
+    ("DELETE", "/api/v1/claims/c-1", "admin", ""),
+    ("PUT", "/api/v1/service-accounts/dashboard", "admin", r#"{"filters": ["ag/v1/#"]}"#),
+    ("DELETE", "/api/v1/service-accounts/dashboard", "admin", ""),
+    ("POST", "/api/v1/repairs", "support", r#"{"device": "AC-1", "repair": "free_fan"}"#),
+    ("POST", "/api/v1/repairs/r-3/approve", "approver", r#"{"body_hash": "cc33"}"#),
+    ("POST", "/api/v1/repairs/r-3/cancel", "support", ""),
     (
+        "POST",
         "/api/v1/work-orders/w-1/steps",
         "dispatcher",
         r#"{"version": 2, "step": "complete", "confirmed": "x", "used": [{"part": "p", "quantity": 1}]}"#,
     ),
     (
+        "POST",
         "/api/v1/technicians",
         "dispatcher",
         r#"{"id": "t", "name": "T", "lat": 1, "lon": 2, "skills": [], "areas": [], "capacity": 1, "rating": 5, "van": "van 1"}"#,
     ),
-    ("/api/v1/locations", "dispatcher", r#"{"id": "l", "kind": "van", "name": "L", "lat": 1, "lon": 2}"#),
-    ("/api/v1/stock/receipts", "dispatcher", r#"{"location": "van 1", "part": "p", "quantity": 1}"#),
+    ("POST", "/api/v1/locations", "dispatcher", r#"{"id": "l", "kind": "van", "name": "L", "lat": 1, "lon": 2}"#),
+    ("POST", "/api/v1/stock/receipts", "dispatcher", r#"{"location": "van 1", "part": "p", "quantity": 1}"#),
 ];
 
 #[tokio::test]
 async fn each_act_needs_its_role() {
     let door = Door::open().await;
-    assert_eq!(routes().iter().filter(|(_, method, _)| method == Method::POST).count(), ACTS.len());
-    for (path, role, body) in ACTS {
+    assert_eq!(routes().iter().filter(|(_, method, _)| method != Method::GET).count(), ACTS.len());
+    for (method, path, role, body) in ACTS {
         for token in ["support", "approver", "dispatcher", "admin"] {
-            let answer = door.post(path, Some(token), body).await;
+            let answer = door.ask(method, path, Some(token), body).await;
             let allowed = token == role || token == "admin";
-            assert_eq!(answer.status != StatusCode::FORBIDDEN, allowed, "{path} as {token}: {}", answer.text);
+            assert_eq!(answer.status != StatusCode::FORBIDDEN, allowed, "{method} {path} as {token}: {}", answer.text);
         }
     }
 }
@@ -231,10 +240,10 @@ async fn each_act_needs_its_role() {
 #[tokio::test]
 async fn without_a_known_token_nothing_is_even_read() {
     let door = Door::open().await;
-    for (path, _, _) in ACTS {
+    for (method, path, _, _) in ACTS {
         for token in [None, Some("guessed")] {
-            let answer = door.post(path, token, "not even JSON").await;
-            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
+            let answer = door.ask(method, path, token, "not even JSON").await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path}");
             assert_eq!(answer.headers["www-authenticate"], "Bearer");
             assert_eq!(answer.json()["error"]["code"], "unauthenticated");
         }

@@ -84,6 +84,8 @@ pub struct DeviceDetail {
     pub lon: f64,
     /// When it was let in, in epoch milliseconds of the gateway's clock.
     pub registered_ms: i64,
+    /// Since when it is blocked, likewise; it may not connect until it is unblocked.
+    pub blocked_ms: Option<i64>,
     /// Which boot it is in; counted by the device.
     pub boot_id: Option<i64>,
     /// Version of its parameters; counted by the device.
@@ -198,7 +200,7 @@ pub async fn devices(store: &Store, filter: &DeviceFilter, seen_since: ServerTim
 pub async fn device(store: &Store, id: &str, seen_since: ServerTime) -> Result<Option<DeviceDetail>, ViewError> {
     let mut snapshot = store.read().begin().await?;
     let mut query = select(select!(
-        ", d.lat, d.lon, d.registered_ms, t.boot_id, t.config_version,
+        ", d.lat, d.lon, d.registered_ms, d.blocked_ms, t.boot_id, t.config_version,
            COALESCE(t.readings, '{}') AS readings, COALESCE(t.reported, '{}') AS reported"
     ));
     query.push("d.id = ").push_bind(id.to_owned());
@@ -213,6 +215,7 @@ pub async fn device(store: &Store, id: &str, seen_since: ServerTime) -> Result<O
         lat: row.try_get("lat")?,
         lon: row.try_get("lon")?,
         registered_ms: row.try_get("registered_ms")?,
+        blocked_ms: row.try_get("blocked_ms")?,
         boot_id: row.try_get("boot_id")?,
         config_version: row.try_get("config_version")?,
         readings: json_column(&row, "twin", "id", "readings")?,

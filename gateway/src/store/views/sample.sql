@@ -1,7 +1,7 @@
 -- A small fleet, one device in each condition, for the tests of views and API.
 -- Devices "heard" in 2096 are online whenever the tests run; AC-3 was heard in 1970.
 
-INSERT INTO device (id, tenant, type, model, token_sha256, area, lat, lon, registered_ms) VALUES
+INSERT INTO device (id, tenant, type, model, secret, area, lat, lon, registered_ms) VALUES
   ('AC-1', 'home', 'split-ac', 'AC-35', '', 'north', 52.52, 13.40, 1000),
   ('AC-2', 'home', 'split-ac', 'AC-35', '', 'north', 52.53, 13.41, 1000),
   ('AC-3', 'home', 'split-ac', 'AC-35', '', 'south', 52.45, 13.38, 1000),
