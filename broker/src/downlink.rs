@@ -51,6 +51,7 @@ pub(crate) trait Downlink: Send + Sync {
     fn is_online(&self, device: &DeviceId) -> bool;
     fn online_count(&self) -> usize;
     fn disconnect(&self, device: &DeviceId);
+    fn disconnect_account(&self, name: &str);
 }
 
 /// Sends messages to connected devices. Cheap to clone.
@@ -87,6 +88,11 @@ impl Downlinks {
     /// Ends the device's connection, because it may not be here any more. It is asked who it is when it comes back.
     pub fn disconnect(&self, device: &DeviceId) {
         self.0.disconnect(device);
+    }
+
+    /// The same for all connections of a service account.
+    pub fn disconnect_account(&self, name: &str) {
+        self.0.disconnect_account(name);
     }
 }
 

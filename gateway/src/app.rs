@@ -26,7 +26,7 @@ use crate::control::Control;
 use crate::history::HistoryStore;
 use crate::ingest;
 use crate::outbox;
-use crate::registry::Registry;
+use crate::registry::{Registry, Revoked};
 use crate::retained::LastKnown;
 use crate::shard::{House, INBOX, Shard, Tally, ToShard};
 use crate::store::Store;
@@ -133,6 +133,11 @@ impl App {
             work::run(dispatch_house, stop).await?;
             Ok("dispatch")
         });
+        let (revoking_house, stop) = (house.clone(), stop_intake.clone());
+        tasks.spawn(async move {
+            disconnect_revoked(&revoking_house, stop).await;
+            Ok("revocations")
+        });
         let state = api_state(&house, &control, metrics.clone());
         let (http, http_listener) = bind("http", house.config.http.listen).await?;
         let (grpc, grpc_listener) = bind("grpc", house.config.grpc.listen).await?;
@@ -204,6 +209,17 @@ impl App {
         self.house.store.close().await;
         self.house.journal.close().await;
         outcome
+    }
+}
+
+/// Ends the connections of those who are let in no longer.
+async fn disconnect_revoked(house: &House, stop: CancellationToken) {
+    let revocations = house.registry.revocations();
+    while let Some(revoked) = stop.run_until_cancelled(revocations.next()).await {
+        match revoked {
+            Revoked::Device(device) => house.downlinks.disconnect(&device),
+            Revoked::Account(name) => house.downlinks.disconnect_account(&name),
+        }
     }
 }
 

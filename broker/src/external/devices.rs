@@ -83,6 +83,9 @@ impl Downlink for Arc<Cluster> {
     fn disconnect(&self, device: &DeviceId) {
         lock(&self.online).remove(device);
     }
+
+    /// Service accounts are the cluster's own.
+    fn disconnect_account(&self, _name: &str) {}
 }
 
 impl std::fmt::Debug for Cluster {

@@ -22,6 +22,8 @@ pub(super) struct Admitted {
     pub identity: Identity,
     /// The client id, if the client left the choice to us.
     pub assigned: Option<String>,
+    /// The policy's revision before it decided.
+    pub revision: u64,
 }
 
 /// A client that may not.
@@ -69,6 +71,7 @@ pub(super) async fn admit(
         let detail = format!("authentication method {method:?}; use a user name and password, or a certificate");
         return Err(Refusal { code: Code::AuthenticationMethod, ..Refusal::new(Reason::Credentials, detail) });
     }
+    let revision = gate.policy.revision();
     let password = connect.password.take();
     let identity = authenticate(&connect, password, certificate.clone(), peer, gate).await?;
     let assigned = match &identity {
@@ -87,7 +90,7 @@ pub(super) async fn admit(
     if let Some(client_id) = &assigned {
         connect.client_id.clone_from(client_id);
     }
-    Ok(Admitted { connect, identity, assigned })
+    Ok(Admitted { connect, identity, assigned, revision })
 }
 
 fn check_client_id(connect: &Connect) -> Result<(), Refusal> {
@@ -127,7 +130,7 @@ async fn authenticate(
     let (id, name, policy) = (connect.client_id.clone(), connect.username.clone(), Arc::clone(&gate.policy));
     let unavailable = |why: &str| Err(Denied::Unavailable(why.to_owned()));
     // It may hash a password, which must not hold other connections up, nor take all the memory there is.
-    let decision = match gate.password_checks.acquire().await {
+    let decision = match gate.logins.acquire().await {
         Err(_) => unavailable("the front is shutting down"),
         Ok(_place) => tokio::task::spawn_blocking(move || {
             policy.authenticate(&Credentials {

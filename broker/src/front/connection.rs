@@ -27,6 +27,10 @@ use super::websocket::WebSocket;
 use super::wire::{Code, Connect, Welcome, Writer};
 use super::{Gate, Transport, shut_down};
 
+/// Why a client that was let in is turned away all the same.
+const OLDER_STAYS: &str = "an older connection of this client did not end in time";
+const POLICY_CHANGED: &str = "who is let in changed during the login; try again";
+
 /// Who a connection claims to be, for the log.
 type Who = String;
 
@@ -143,7 +147,7 @@ async fn serve_admitted(
     deadline: Instant,
     gate: &Arc<Gate>,
 ) -> (End, Option<Parked>) {
-    let Admitted { connect, identity, assigned } = admitted;
+    let Admitted { connect, identity, assigned, revision } = admitted;
     let (silence, keepalive_s) = gate.limits.silence_for(connect.keepalive_s);
     socket.allow_silence(silence);
     let welcome = Welcome {
@@ -159,23 +163,33 @@ async fn serve_admitted(
     };
     match identity {
         Identity::Device(address) => {
-            serve_device(socket, connect, address, certificates, welcome, deadline, gate).await
+            let login = Login { connect, welcome, revision, deadline };
+            serve_device(socket, login, address, certificates, gate).await
         }
         Identity::Service { name, filters } => {
-            (serve_service(socket, connect, name, filters, welcome, deadline, gate).await, None)
+            let login = Login { connect, welcome, revision, deadline };
+            (serve_service(socket, login, name, filters, gate).await, None)
         }
     }
 }
 
+/// A client that was let in, but has no place yet.
+struct Login {
+    connect: Connect,
+    welcome: Welcome,
+    /// The policy's revision when it decided.
+    revision: u64,
+    deadline: Instant,
+}
+
 async fn serve_device(
     mut socket: Socket,
-    connect: Connect,
+    login: Login,
     address: DeviceAddress,
     certificates: Vec<CertificateDer<'static>>,
-    mut welcome: Welcome,
-    deadline: Instant,
     gate: &Arc<Gate>,
 ) -> (End, Option<Parked>) {
+    let Login { connect, mut welcome, revision, deadline } = login;
     let limits = &gate.limits;
     let writer = Writer::new(&connect);
     let expiry = limits.session_for(connect.session_expiry_s);
@@ -186,8 +200,12 @@ async fn serve_device(
     let why = if connect.clean_start { Eviction::Replaced } else { Eviction::TakenOver };
     let claim = gate.devices.claim(address.device.clone(), Arc::clone(&link), why);
     let Ok((claim, earlier)) = timeout_at(deadline, claim).await else {
-        return (turn_away_claimed(socket, writer).await, None);
+        return (turn_away_admitted(socket, writer, OLDER_STAYS).await, None);
     };
+    // From here on it would be disconnected.
+    if gate.policy.revision() != revision {
+        return (turn_away_admitted(socket, writer, POLICY_CHANGED).await, None);
+    }
     if let Some(earlier) = earlier.filter(|earlier| !connect.clean_start && earlier.keeps_session) {
         link.resume(&earlier);
         welcome.session_present = true;
@@ -220,20 +238,16 @@ fn answers_of(address: &DeviceAddress) -> String {
     answer[..=answer.rfind('/').unwrap_or(0)].to_owned()
 }
 
-async fn serve_service(
-    mut socket: Socket,
-    connect: Connect,
-    name: String,
-    filters: Vec<String>,
-    mut welcome: Welcome,
-    deadline: Instant,
-    gate: &Arc<Gate>,
-) -> End {
+async fn serve_service(mut socket: Socket, login: Login, name: String, filters: Vec<String>, gate: &Arc<Gate>) -> End {
+    let Login { connect, mut welcome, revision, deadline } = login;
     let writer = Writer::new(&connect);
     let key = (name.clone(), connect.client_id);
     let Ok((claim, _)) = timeout_at(deadline, gate.services.claim(key, Arc::new(()), Eviction::Replaced)).await else {
-        return turn_away_claimed(socket, writer).await;
+        return turn_away_admitted(socket, writer, OLDER_STAYS).await;
     };
+    if gate.policy.revision() != revision {
+        return turn_away_admitted(socket, writer, POLICY_CHANGED).await;
+    }
     welcome.retained = gate.retained.is_some();
     welcome.session_expiry_s = (connect.session_expiry_s > 0).then_some(0);
     writer.welcome(&mut socket.output, welcome);
@@ -251,9 +265,8 @@ async fn serve_service(
     end
 }
 
-/// The client's older connection does not end in time.
-async fn turn_away_claimed(mut socket: Socket, writer: Writer) -> End {
-    let reason = "an older connection of this client did not end in time";
+/// The client may try again.
+async fn turn_away_admitted(mut socket: Socket, writer: Writer, reason: &'static str) -> End {
     writer.refusal(&mut socket.output, Code::Unavailable, reason);
     let end = socket.flush().await.err().unwrap_or_else(|| End::refused(Reason::Handshake, reason));
     socket.linger().await;

@@ -17,6 +17,7 @@ use crate::filter;
 /// The way to the devices that are connected to the front.
 pub(super) struct Connected {
     pub devices: Arc<Registry<DeviceId, DeviceLink>>,
+    pub services: Arc<Registry<(String, String), ()>>,
     pub online: Arc<AtomicUsize>,
 }
 
@@ -43,6 +44,14 @@ impl Downlink for Connected {
 
     fn disconnect(&self, device: &DeviceId) {
         self.devices.evict(device, Eviction::Revoked);
+    }
+
+    fn disconnect_account(&self, name: &str) {
+        for (key, _) in self.services.links() {
+            if key.0 == name {
+                self.services.evict(&key, Eviction::Revoked);
+            }
+        }
     }
 }
 

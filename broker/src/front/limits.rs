@@ -52,8 +52,9 @@ pub struct Limits {
     /// Longest time that a session outlives its connection. 24 h: an appliance that is unplugged overnight finds its
     /// subscriptions again.
     pub session: Duration,
-    /// Passwords checked at a time; each takes tens of milliseconds and 19 MiB. 2: one on each core.
-    pub password_checks: usize,
+    /// Logins decided at a time. 16: most take microseconds, and those that hash a password must not keep them all;
+    /// how many passwords are hashed at a time is the policy's to bound.
+    pub logins: usize,
     /// Filters one client may hold. 16: a device needs two, a dashboard a handful.
     pub filters_per_client: usize,
     /// For messages in flight to be acknowledged when the front shuts down. 5 s: thousands of group commits.
@@ -85,7 +86,7 @@ impl Limits {
         Self {
             connections: self.connections.clamp(1, Semaphore::MAX_PERMITS),
             inflight_per_device: self.inflight_per_device.clamp(1, MAX_INFLIGHT),
-            password_checks: self.password_checks.clamp(1, Semaphore::MAX_PERMITS),
+            logins: self.logins.clamp(1, Semaphore::MAX_PERMITS),
             session: self.session.min(LONGEST),
             commands_inflight: self.commands_inflight.clamp(1, MAX_COMMANDS_INFLIGHT),
             commands_queued: self.commands_queued.clamp(1, Semaphore::MAX_PERMITS),
@@ -116,7 +117,7 @@ impl Default for Limits {
             write: Duration::from_secs(10),
             idle: Duration::from_secs(3600),
             session: Duration::from_secs(24 * 3600),
-            password_checks: 2,
+            logins: 16,
             filters_per_client: 16,
             shutdown: Duration::from_secs(5),
         }

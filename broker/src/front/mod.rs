@@ -193,7 +193,7 @@ struct Gate {
     /// Connections in total.
     places: Arc<Semaphore>,
     addresses: Arc<Addresses>,
-    password_checks: Semaphore,
+    logins: Semaphore,
     refusals: Refusals,
     meters: Meters,
     shutdown: watch::Sender<bool>,
@@ -239,7 +239,11 @@ impl Front {
 
     /// The way to the devices.
     pub fn downlink(&self) -> Downlinks {
-        Downlinks::new(Connected { devices: Arc::clone(&self.gate.devices), online: Arc::clone(&self.gate.online) })
+        Downlinks::new(Connected {
+            devices: Arc::clone(&self.gate.devices),
+            services: Arc::clone(&self.gate.services),
+            online: Arc::clone(&self.gate.online),
+        })
     }
 
     /// What is wrong with the certificate files since they changed, if anything; the earlier ones are used until
@@ -291,7 +295,7 @@ impl Gate {
             online: Arc::default(),
             places: Arc::new(Semaphore::new(limits.connections)),
             addresses: Addresses::new(&limits),
-            password_checks: Semaphore::new(limits.password_checks),
+            logins: Semaphore::new(limits.logins),
             meters: Meters::new(),
             shutdown: watch::Sender::new(false),
             limits,

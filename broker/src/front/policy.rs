@@ -85,4 +85,11 @@ pub trait Policy: Send + Sync + 'static {
     /// # Errors
     /// Why they belong to nobody; the client sees the CONNACK code that fits.
     fn authenticate(&self, credentials: &Credentials<'_>) -> Result<Identity, Denied>;
+
+    /// Changes whenever somebody is let in no longer, or by other credentials only. Asked before and after a login:
+    /// one that was under way meanwhile is turned away and may try again. Those who are connected, see
+    /// [`Downlinks::disconnect`](crate::Downlinks::disconnect).
+    fn revision(&self) -> u64 {
+        0
+    }
 }

@@ -1,6 +1,7 @@
 //! Whom the front must disconnect.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use firmware_proto::DeviceId;
@@ -23,11 +24,19 @@ pub struct Revocations(Arc<Pending>);
 #[derive(Debug, Default)]
 struct Pending {
     revoked: Mutex<HashSet<Revoked>>,
+    /// How many there ever were.
+    count: AtomicU64,
     wake: Notify,
 }
 
 impl Revocations {
+    /// How many there ever were.
+    pub(super) fn count(&self) -> u64 {
+        self.0.count.load(Ordering::Acquire)
+    }
+
     pub(super) fn add(&self, revoked: Revoked) {
+        self.0.count.fetch_add(1, Ordering::AcqRel);
         self.0.revoked.lock().unwrap_or_else(PoisonError::into_inner).insert(revoked);
         self.0.wake.notify_one();
     }
