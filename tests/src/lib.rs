@@ -32,6 +32,8 @@ pub fn binary(name: &str) -> PathBuf {
 pub struct Gateway {
     child: Child,
     state: PathBuf,
+    /// What it said it listens on.
+    listening: String,
     /// Where devices connect.
     pub mqtt: SocketAddr,
     /// REST.
@@ -78,17 +80,22 @@ impl Gateway {
     }
 
     fn listening(child: Child, state: &Path, addresses: &str) -> anyhow::Result<Self> {
-        let address = |name: &str| -> anyhow::Result<SocketAddr> {
-            let found = addresses.split(' ').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
-            found.with_context(|| format!("no {name} in {addresses:?}"))?.parse().map_err(Into::into)
-        };
         Ok(Self {
-            mqtt: address("mqtt")?,
-            http: address("http")?,
-            grpc: address("grpc")?,
+            mqtt: address_in(addresses, "mqtt")?,
+            http: address_in(addresses, "http")?,
+            grpc: address_in(addresses, "grpc")?,
             child,
             state: state.to_owned(),
+            listening: addresses.to_owned(),
         })
+    }
+
+    /// Another address it listens on: `mqtts`, `ws` or `wss`.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn address(&self, name: &str) -> anyhow::Result<SocketAddr> {
+        address_in(&self.listening, name)
     }
 
     /// The admin token of the first start.
@@ -194,6 +201,12 @@ impl Drop for Gateway {
     }
 }
 
+/// The address behind a name in the line that says what a gateway listens on.
+fn address_in(line: &str, name: &str) -> anyhow::Result<SocketAddr> {
+    let found = line.split(' ').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+    found.with_context(|| format!("no {name} in {line:?}"))?.parse().map_err(Into::into)
+}
+
 /// Refusals are answers too.
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder().http_status_as_error(false).build().into()
@@ -256,7 +269,7 @@ pub fn recorded_data(folder: &str) -> Option<PathBuf> {
 }
 
 /// Says that a test does not run here.
-fn skip(reason: &str) {
+pub fn skip(reason: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "skipped under CI: {reason}");
     println!("skipped: {reason}");
     if let Some(list) = std::env::var_os("FETTLE_SKIPPED") {
