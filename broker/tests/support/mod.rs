@@ -6,6 +6,7 @@ pub mod forgetful;
 pub mod mosquitto;
 pub mod mqtt;
 pub mod mqtt5;
+pub mod tls;
 
 use broker::{Entry, Journal, Position, Record};
 use bytes::Bytes;

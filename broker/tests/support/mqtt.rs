@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::{
-    Credentials, Denied, Downlinks, Fanout, Front, FrontConfig, FrontParts, Identity, Journal, JournalConfig, Limits,
-    Listener, Policy, SessionEvent, Transport,
+    Credentials, Denied, Downlinks, Fanout, FanoutMessage, Front, FrontConfig, FrontParts, Identity, Journal,
+    JournalConfig, Limits, Listener, Policy, Retained, SessionEvent, TlsFiles, Transport,
 };
 use bytes::BytesMut;
-use firmware_proto::ServerTime;
+use firmware_proto::{DeviceAddress, ServerTime};
 use rumqttc::mqttbytes::v4::{Packet, Publish};
 use rumqttc::{AsyncClient, ConnectReturnCode, ConnectionError, Event, LastWill, MqttOptions, QoS};
 use tempfile::TempDir;
@@ -33,6 +33,11 @@ struct TestPolicy;
 impl Policy for TestPolicy {
     fn authenticate(&self, credentials: &Credentials<'_>) -> Result<Identity, Denied> {
         let name = credentials.username.unwrap_or_default().to_owned();
+        if let Some(certificate) = credentials.certificate {
+            let device = certificate.names.iter().find_map(|name| name.parse().ok());
+            let device = device.ok_or(Denied::UnknownDevice(name))?;
+            return Ok(Identity::Device(DeviceAddress { tenant: "home".parse().unwrap(), device }));
+        }
         match (name.as_str(), credentials.password) {
             ("svc", Some("secret")) => {
                 Ok(Identity::Service { name, filters: vec!["ag/v1/home/#".into(), "fettle/findings/+".into()] })
@@ -42,6 +47,20 @@ impl Policy for TestPolicy {
             (_, Some("secret")) => Ok(Identity::Device(address(&name))),
             _ => Err(Denied::BadCredentials(name)),
         }
+    }
+}
+
+/// Two devices have said something once.
+struct TestRetained;
+
+impl Retained for TestRetained {
+    fn matching(&self, _filters: Vec<String>) -> mpsc::Receiver<FanoutMessage> {
+        let (sender, receiver) = mpsc::channel(10);
+        for device in ["ac-1", "ac-2"] {
+            let topic = format!("ag/v1/home/{device}/birth");
+            sender.try_send(FanoutMessage { topic, payload: device.into() }).unwrap();
+        }
+        receiver
     }
 }
 
@@ -55,12 +74,31 @@ pub struct Running {
     pub events: mpsc::Receiver<SessionEvent>,
 }
 
+/// Only to see whether it starts.
+pub async fn start_front(config: FrontConfig) -> Result<Front, broker::FrontError> {
+    let dir = tempfile::tempdir().unwrap();
+    let parts = FrontParts {
+        policy: Arc::new(TestPolicy),
+        journal: Journal::open(JournalConfig::new(dir.path())).unwrap(),
+        clock: Arc::new(|| ServerTime(42)),
+        fanout: Fanout::start().unwrap(),
+        retained: None,
+        sessions: mpsc::channel(1).0,
+    };
+    Front::start(config, parts).await
+}
+
 impl Running {
     pub async fn start() -> Self {
         Self::with(|_| {}).await
     }
 
     pub async fn with(change: impl FnOnce(&mut Limits)) -> Self {
+        Self::over(&[Transport::Tcp], None, change).await
+    }
+
+    /// With listeners for these transports.
+    pub async fn over(transports: &[Transport], tls: Option<TlsFiles>, change: impl FnOnce(&mut Limits)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let disk = Arc::new(TestDisk::default());
         let journal = Journal::open_on(JournalConfig::new(dir.path()), Arc::clone(&disk) as _).unwrap();
@@ -68,14 +106,15 @@ impl Running {
         let (sessions, events) = mpsc::channel(1_000);
         let mut limits = Limits::default();
         change(&mut limits);
-        let listener = Listener { transport: Transport::Tcp, address: "127.0.0.1:0".parse().unwrap() };
-        let config = FrontConfig { listeners: vec![listener], tls: None, limits };
+        let address = "127.0.0.1:0".parse().unwrap();
+        let listeners = transports.iter().map(|transport| Listener { transport: *transport, address }).collect();
+        let config = FrontConfig { listeners, tls, limits };
         let parts = FrontParts {
             policy: Arc::new(TestPolicy),
             journal: journal.clone(),
             clock: Arc::new(|| ServerTime(42)),
             fanout: fanout.clone(),
-            retained: None,
+            retained: Some(Arc::new(TestRetained)),
             sessions,
         };
         let front = Front::start(config, parts).await.unwrap();

@@ -5,6 +5,8 @@ use bytes::Bytes;
 use rumqttc::mqttbytes::QoS;
 
 mod code;
+#[cfg(test)]
+mod fuzz;
 mod read;
 mod write;
 

@@ -17,13 +17,10 @@ pub(in crate::front) fn read(
 ) -> Result<Option<Incoming>, WireError> {
     let Some(&first) = buffer.first() else { return Ok(None) };
     check_flags(first)?;
-    match frame(buffer, max_bytes)? {
-        Some(length) if buffer.len() >= length => {}
-        _ => return Ok(None),
-    }
+    let Some(length) = frame(buffer, max_bytes)?.filter(|length| buffer.len() >= *length) else { return Ok(None) };
     let packet = match version {
         Version::V4 => from_v4(read_v4(buffer)?),
-        Version::V5 => read_v5(first, buffer)?,
+        Version::V5 => read_v5(first, length, buffer)?,
     };
     match packet {
         Incoming::Subscribe(Subscribe { packet_id: 0, .. }) | Incoming::Unsubscribe { packet_id: 0, .. } => {
@@ -104,10 +101,10 @@ fn from_v4(packet: v4::Packet) -> Incoming {
     }
 }
 
-fn read_v5(first: u8, buffer: &mut BytesMut) -> Result<Incoming, WireError> {
+fn read_v5(first: u8, length: usize, buffer: &mut BytesMut) -> Result<Incoming, WireError> {
     if first == 0xf0 {
-        // The codec does not know it, and nothing is read after it.
-        buffer.clear();
+        // The codec does not know it.
+        buffer.advance(length);
         return Ok(Incoming::Unexpected("AUTH, but no authentication method was agreed on"));
     }
     // A DISCONNECT may leave out its properties, and its reason if that is 0 (MQTT 5, 3.14.2.1); the codec wants both.
