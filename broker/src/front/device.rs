@@ -175,7 +175,8 @@ impl DeviceSession {
         while self.has_room() {
             let limit = self.gate.limits.packet_bytes;
             let Some(packet) = wire::read(self.writer.version, &mut self.socket.input, limit)? else { break };
-            packets += 1;
+            // A filter costs as much as a message.
+            packets += 1 + wire::filters_of(&packet);
             match packet {
                 Incoming::Publish(publish) => self.take_publish(publish)?,
                 Incoming::PubAck(packet_id) => self.take_ack(packet_id)?,

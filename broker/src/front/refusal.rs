@@ -47,6 +47,8 @@ pub(super) enum Reason {
     Retain,
     /// A filter that the client may not have.
     Filter,
+    /// More filters in one packet than anybody needs.
+    FilterCount,
     /// An acknowledgement of nothing, or out of order.
     Acknowledgement,
     /// A service account that publishes.
@@ -70,7 +72,7 @@ pub(super) enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 25] = [
+    const ALL: [Self; 26] = [
         Self::Connections,
         Self::Addresses,
         Self::ConnectRate,
@@ -86,6 +88,7 @@ impl Reason {
         Self::Qos2,
         Self::Retain,
         Self::Filter,
+        Self::FilterCount,
         Self::Acknowledgement,
         Self::ServicePublish,
         Self::Keepalive,
@@ -115,6 +118,7 @@ impl Reason {
             Self::Qos2 => "qos2",
             Self::Retain => "retain",
             Self::Filter => "filter",
+            Self::FilterCount => "filter_count",
             Self::Acknowledgement => "acknowledgement",
             Self::ServicePublish => "service_publish",
             Self::Keepalive => "keepalive",
@@ -145,6 +149,7 @@ impl Reason {
             Self::Protocol | Self::Acknowledgement => Code::Protocol,
             Self::Keepalive => Code::KeepaliveTimeout,
             Self::WriteTimeout => Code::Unspecified,
+            Self::FilterCount => Code::Quota,
             Self::ReceiveMaximum => Code::ReceiveMaximum,
             Self::Alias => Code::TopicAliasInvalid,
             Self::Payload => Code::PayloadFormat,

@@ -68,6 +68,7 @@ impl From<WireError> for End {
         match error {
             WireError::TooLarge(bytes) => Self::refused(Reason::TooLarge, format!("a packet of {bytes} bytes")),
             WireError::Malformed(detail) => Self::refused(Reason::Malformed, detail),
+            WireError::Filters(filters) => Self::refused(Reason::FilterCount, format!("{filters} filters in a packet")),
             WireError::Version(level) => {
                 Self::refused(Reason::Version, format!("protocol level {level}, neither 4 nor 5"))
             }

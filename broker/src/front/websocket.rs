@@ -63,15 +63,19 @@ fn agree(request: &Request, mut response: Response) -> Result<Response, ErrorRes
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocket<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        while self.rest.is_empty() {
+        if self.rest.is_empty() {
             match ready!(Pin::new(&mut self.inner).poll_next(cx)) {
-                Some(Ok(Message::Binary(bytes))) => self.rest = bytes,
+                Some(Ok(Message::Binary(bytes))) if !bytes.is_empty() => self.rest = bytes,
                 Some(Ok(Message::Text(_))) => {
                     return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "a text message")));
                 }
                 Some(Ok(Message::Close(_))) | None => return Poll::Ready(Ok(())),
-                // Pings are answered by the library.
-                Some(Ok(_)) => {}
+                // Pings are answered by the library. Whoever waits for bytes has a look at the clock after each:
+                // a flood of them must not pass for a client that speaks MQTT.
+                Some(Ok(_)) => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Some(Err(error)) => return Poll::Ready(Err(io_error(error))),
             }
         }

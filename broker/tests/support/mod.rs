@@ -1,11 +1,14 @@
 //! Shared by the tests of the broker.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+pub mod byhand;
 pub mod disk;
 pub mod forgetful;
 pub mod mosquitto;
 pub mod mqtt;
 pub mod mqtt5;
+pub mod packets;
+pub mod siege;
 pub mod tls;
 
 use broker::{Entry, Journal, Position, Record};

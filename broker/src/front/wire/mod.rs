@@ -5,11 +5,13 @@ use bytes::Bytes;
 use rumqttc::mqttbytes::QoS;
 
 mod code;
+#[cfg(test)]
+mod fuzz;
 mod read;
 mod write;
 
 pub(super) use code::Code;
-pub(super) use read::{read, read_connect};
+pub(super) use read::{filters_of, read, read_connect};
 pub(super) use write::{Granted, PublishFlags, Welcome, Writer, fits, write_connack_of_no_version};
 
 /// A version of the protocol.
@@ -121,6 +123,8 @@ pub(super) enum Incoming {
 pub(super) enum WireError {
     TooLarge(usize),
     Malformed(String),
+    /// More filters than one packet may have; holds their number.
+    Filters(usize),
     /// A CONNECT of another version; holds its level.
     Version(u8),
 }

@@ -9,6 +9,10 @@ use super::{Connect, Incoming, Publish, Retained, Subscribe, Version, Wanted, Wi
 /// DISCONNECT with will message (MQTT 5, 3.14.2.1).
 const WITH_WILL: v5::DisconnectReasonCode = v5::DisconnectReasonCode::DisconnectWithWillMessage;
 
+/// Filters of one SUBSCRIBE or UNSUBSCRIBE. 256: more than any client may hold; a packet of 64 KiB has room for 16,000,
+/// each of which costs as much as a message.
+const MAX_FILTERS: usize = 256;
+
 /// Takes the next packet off the buffer, if it is whole.
 pub(in crate::front) fn read(
     version: Version,
@@ -17,19 +21,28 @@ pub(in crate::front) fn read(
 ) -> Result<Option<Incoming>, WireError> {
     let Some(&first) = buffer.first() else { return Ok(None) };
     check_flags(first)?;
-    match frame(buffer, max_bytes)? {
-        Some(length) if buffer.len() >= length => {}
-        _ => return Ok(None),
-    }
+    let Some(length) = frame(buffer, max_bytes)?.filter(|length| buffer.len() >= *length) else { return Ok(None) };
     let packet = match version {
         Version::V4 => from_v4(read_v4(buffer)?),
-        Version::V5 => read_v5(first, buffer)?,
+        Version::V5 => read_v5(first, length, buffer)?,
     };
     match packet {
         Incoming::Subscribe(Subscribe { packet_id: 0, .. }) | Incoming::Unsubscribe { packet_id: 0, .. } => {
             Err(WireError::Malformed("packet id 0".to_owned()))
         }
-        packet => Ok(Some(packet)),
+        packet => match filters_of(&packet) {
+            ..=MAX_FILTERS => Ok(Some(packet)),
+            more => Err(WireError::Filters(more)),
+        },
+    }
+}
+
+/// How many filters a packet has.
+pub(in crate::front) fn filters_of(packet: &Incoming) -> usize {
+    match packet {
+        Incoming::Subscribe(subscribe) => subscribe.filters.len(),
+        Incoming::Unsubscribe { filters, .. } => filters.len(),
+        _ => 0,
     }
 }
 
@@ -104,10 +117,10 @@ fn from_v4(packet: v4::Packet) -> Incoming {
     }
 }
 
-fn read_v5(first: u8, buffer: &mut BytesMut) -> Result<Incoming, WireError> {
+fn read_v5(first: u8, length: usize, buffer: &mut BytesMut) -> Result<Incoming, WireError> {
     if first == 0xf0 {
-        // The codec does not know it, and nothing is read after it.
-        buffer.clear();
+        // The codec does not know it.
+        buffer.advance(length);
         return Ok(Incoming::Unexpected("AUTH, but no authentication method was agreed on"));
     }
     // A DISCONNECT may leave out its properties, and its reason if that is 0 (MQTT 5, 3.14.2.1); the codec wants both.
@@ -350,6 +363,21 @@ mod tests {
             for version in [Version::V4, Version::V5] {
                 let read = read(version, &mut BytesMut::from(bytes), 100);
                 assert!(matches!(read, Err(WireError::Malformed(_))), "{read:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_packet_has_only_so_many_filters() {
+        for (version, head) in [(Version::V4, &[0, 1][..]), (Version::V5, &[0, 1, 0])] {
+            for (first, filter) in [(0x82, &b"\0\x01a\x01"[..]), (0xa2, b"\0\x01a")] {
+                for number in [MAX_FILTERS, MAX_FILTERS + 1] {
+                    let body = [head, &filter.repeat(number)].concat();
+                    let length = [body.len() as u8 | 0x80, (body.len() >> 7) as u8];
+                    let mut packet = BytesMut::from(&[&[first][..], &length, &body].concat()[..]);
+                    let refused = read(version, &mut packet, 10_000).err();
+                    assert_eq!(refused, (number > MAX_FILTERS).then_some(WireError::Filters(number)));
+                }
             }
         }
     }
