@@ -20,7 +20,7 @@ use super::wire::{self, Code, Granted, Incoming, Publish, PublishFlags, Subscrib
 use super::{Gate, SessionEvent, shut_down};
 use crate::downlink::DeviceMessage;
 use crate::filter;
-use crate::journal::{Entry, Offer, Position, Progress};
+use crate::journal::{Entry, Offer, Position, Waiter};
 
 pub(super) struct DeviceSession {
     gate: Arc<Gate>,
@@ -34,7 +34,8 @@ pub(super) struct DeviceSession {
     next_command: Option<(DeviceMessage, QoS)>,
     /// Commands that may be unacknowledged.
     commands_inflight: usize,
-    progress: watch::Receiver<Progress>,
+    /// Woken when messages of this device are on disk.
+    waiter: Arc<Waiter>,
     /// QoS 1 messages that were not answered yet, oldest first.
     unanswered: VecDeque<(u16, Answer)>,
     /// A message for which the journal had no room; nothing is read meanwhile.
@@ -94,7 +95,7 @@ impl DeviceSession {
             commands,
             next_command: None,
             commands_inflight: terms.commands_inflight,
-            progress: gate.journal.progress(),
+            waiter: Arc::new(Waiter::new()),
             unanswered: VecDeque::new(),
             held: None,
             pace: Pace::new(limits.messages_per_second, limits.bytes_per_second, Instant::now().into_std()),
@@ -146,13 +147,9 @@ impl DeviceSession {
 
     /// Writes a PUBACK for each message that is on disk or was refused, in order.
     fn answer(&mut self) -> Result<(), End> {
-        if self.unanswered.is_empty() {
-            return Ok(());
-        }
-        let progress = self.progress.borrow_and_update();
         while let Some((packet_id, answer)) = self.unanswered.front() {
             match answer {
-                Answer::Taken(position) => match progress.covers(*position) {
+                Answer::Taken(position) => match self.gate.journal.covers(*position) {
                     Some(Ok(())) => self.writer.puback(&mut self.socket.output, *packet_id),
                     Some(Err(_)) => return Err(End::JournalStopped),
                     None => break,
@@ -237,7 +234,7 @@ impl DeviceSession {
     }
 
     fn offer(&mut self, message: Held) -> Result<(), End> {
-        match self.gate.journal.offer(&message.entry) {
+        match self.gate.journal.offer(&message.entry, message.packet_id.map(|_| &self.waiter)) {
             Ok(Offer::Accepted(position)) => {
                 self.unanswered.extend(message.packet_id.map(|packet_id| (packet_id, Answer::Taken(position))));
             }
@@ -344,16 +341,16 @@ impl DeviceSession {
 
     /// Waits until there is something to do.
     async fn wait(&mut self) -> Result<(), End> {
-        if let Some((_, Answer::Refused(..))) = self.unanswered.front() {
-            return Ok(());
-        }
+        let oldest = match self.unanswered.front() {
+            Some((_, Answer::Refused(..))) => return Ok(()),
+            Some((_, Answer::Taken(position))) => Some(*position),
+            None => None,
+        };
         let has_room = self.has_room();
         let takes_commands = self.link.session().unacknowledged.len() < self.commands_inflight;
         let pause = self.pace.pause();
         let outcome = tokio::select! {
-            changed = self.progress.changed(), if !self.unanswered.is_empty() => {
-                changed.map_err(|_| End::JournalStopped)
-            }
+            () = on_disk(&self.gate, &self.waiter, oldest), if oldest.is_some() => Ok(()),
             read = self.socket.read(), if has_room => read,
             () = self.gate.journal.room(), if self.held.is_some() => Ok(()),
             () = over(pause), if pause.is_some() => {
@@ -382,13 +379,19 @@ impl DeviceSession {
             if let Err(end) = self.socket.flush().await {
                 return end;
             }
-            if self.unanswered.is_empty() {
-                return End::Shutdown;
-            }
-            if self.progress.changed().await.is_err() {
-                return End::JournalStopped;
+            match self.unanswered.front() {
+                None => return End::Shutdown,
+                Some((_, Answer::Taken(position))) => self.gate.journal.settled(&self.waiter, *position).await,
+                Some((_, Answer::Refused(..))) => {}
             }
         }
+    }
+}
+
+/// Waits until a message of the device is on disk, or never will be.
+async fn on_disk(gate: &Gate, waiter: &Waiter, position: Option<Position>) {
+    if let Some(position) = position {
+        gate.journal.settled(waiter, position).await;
     }
 }
 

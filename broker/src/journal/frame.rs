@@ -90,7 +90,7 @@ pub(super) struct Scan {
 /// What follows the whole frames of a segment.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Tail {
-    /// Nothing.
+    /// Nothing, or only zeros that were laid ahead.
     Clean,
     /// A frame whose write was cut short; nothing whole comes after it.
     Torn,
@@ -106,7 +106,7 @@ pub(super) fn scan(segment: &[u8], header: SegmentHeader) -> Scan {
         (last, length) = (length, batch.end);
         end += records;
     }
-    let tail = if length == segment.len() {
+    let tail = if segment[length..].iter().all(|byte| *byte == 0) {
         Tail::Clean
     } else if frame_follows(segment, length, header.salt, end) {
         Tail::Damaged

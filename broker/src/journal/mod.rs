@@ -7,8 +7,10 @@
 //! A failed sync is fatal: every later append fails, and the process should stop. A full disk is not: nothing is
 //! acknowledged until there is space.
 
+use std::future::poll_fn;
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
+use std::task::Poll;
 
 use bytes::Bytes;
 use firmware_proto::{DeviceAddress, ServerTime, UplinkKind};
@@ -22,6 +24,7 @@ mod reader;
 mod record;
 mod segments;
 mod shared;
+mod waiter;
 mod writer;
 
 pub use consumer::Consumer;
@@ -29,6 +32,7 @@ pub use disk::{Disk, DiskFile, OsDisk};
 pub use error::JournalError;
 pub use reader::JournalReader;
 pub(crate) use shared::{Offer, Progress};
+pub(crate) use waiter::Waiter;
 
 use shared::Shared;
 use writer::Writer;
@@ -164,7 +168,7 @@ impl Journal {
     /// If the journal is closed or has failed.
     pub async fn enqueue(&self, entry: &Entry) -> Result<Position, JournalError> {
         loop {
-            match self.offer(entry)? {
+            match self.offer(entry, None)? {
                 Offer::Accepted(position) => return Ok(position),
                 Offer::Full => self.room().await,
             }
@@ -219,8 +223,24 @@ impl Journal {
         let _ = progress.wait_for(|progress| progress.stopped.is_some()).await;
     }
 
-    pub(crate) fn offer(&self, entry: &Entry) -> Result<Offer, JournalError> {
-        self.handle.shared.offer(entry)
+    /// Takes a message if there is room. The waiter, if any, is woken when the message is durable or never will be.
+    pub(crate) fn offer(&self, entry: &Entry, waiter: Option<&Arc<Waiter>>) -> Result<Offer, JournalError> {
+        self.handle.shared.offer(entry, waiter)
+    }
+
+    /// Whether a record is durable, or why it never will be.
+    pub(crate) fn covers(&self, position: Position) -> Option<Result<(), JournalError>> {
+        self.handle.shared.progress.borrow().covers(position)
+    }
+
+    /// Waits until a record that was offered with this waiter is durable, or never will be. One task at a time.
+    pub(crate) async fn settled(&self, waiter: &Waiter, position: Position) {
+        poll_fn(|cx| {
+            // Registered first, so that nothing is missed between the look and the wait.
+            waiter.register(cx.waker());
+            if self.covers(position).is_some() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     pub(crate) async fn room(&self) {

@@ -38,11 +38,22 @@ pub(super) struct ActiveSegment {
     pub salt: u32,
     /// Bytes of whole frames and header; whatever is behind does not count.
     pub length: u64,
+    /// Bytes of the file: behind the frames there may be zeros, laid ahead.
+    pub laid: u64,
 }
 
 impl ActiveSegment {
     pub fn has_frames(&self) -> bool {
         self.length > SEGMENT_HEADER as u64
+    }
+
+    /// Cuts off what is behind the frames.
+    pub fn trim(&mut self) -> Result<(), JournalError> {
+        if self.laid > self.length {
+            self.file.truncate(self.length).map_err(JournalError::io("truncate", &self.path))?;
+            self.laid = self.length;
+        }
+        Ok(())
     }
 }
 
@@ -96,7 +107,7 @@ pub(super) fn create(disk: &dyn Disk, dir: &Path, first: u64) -> Result<(Segment
     file.write_all_at(&header.encode(), 0).map_err(JournalError::io("write", &path))?;
     file.sync_data().map_err(JournalError::io("sync", &path))?;
     disk.sync_dir(dir).map_err(JournalError::io("sync", dir))?;
-    Ok((segment, ActiveSegment { path, file, salt: header.salt, length: SEGMENT_HEADER as u64 }))
+    Ok((segment, ActiveSegment { path, file, salt: header.salt, length: SEGMENT_HEADER as u64, laid: SEGMENT_HEADER as u64 }))
 }
 
 /// Opens the last segment for writing, without a torn tail.
@@ -114,26 +125,30 @@ fn resume(disk: &dyn Disk, dir: &Path, last: &Segment) -> Result<(ActiveSegment,
         return Ok((active, last.first));
     };
     let scan = scan(&bytes, header);
+    let length = scan.length as u64;
     match scan.tail {
         Tail::Clean => {}
         Tail::Torn => {
             warn!(segment = %path.display(), offset = scan.length, bytes = bytes.len() - scan.length, "torn tail cut off");
-            file.truncate(scan.length as u64).map_err(JournalError::io("truncate", path))?;
         }
         Tail::Damaged => {
             return Err(JournalError::corrupt(
                 path,
-                scan.length as u64,
+                length,
                 "the checksum is wrong, but whole frames follow",
             ));
         }
     }
+    let (path, laid) = (path.clone(), bytes.len() as u64);
+    let mut active = ActiveSegment { path, file, salt: header.salt, length, laid };
+    active.trim()?;
+    let ActiveSegment { file, path, .. } = &active;
     // The process before may have left its last write and the names of files in memory only, and after a failed sync
     // the kernel takes such a write for synced. What is taken as durable is written again and synced.
     file.write_all_at(&bytes[scan.last..scan.length], scan.last as u64).map_err(JournalError::io("write", path))?;
     file.sync_data().map_err(JournalError::io("sync", path))?;
     disk.sync_dir(dir).map_err(JournalError::io("sync", dir))?;
-    Ok((ActiveSegment { path: path.clone(), file, salt: header.salt, length: scan.length as u64 }, scan.end))
+    Ok((active, scan.end))
 }
 
 fn read_all(file: &dyn DiskFile, path: &Path) -> Result<Vec<u8>, JournalError> {

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 use super::disk::Disk;
 use super::frame::{FRAME_HEADER, MAX_BATCH};
 use super::segments::Segment;
+use super::waiter::Waiter;
 use super::{Entry, JournalError, Position, record};
 
 /// How far the journal is on disk, and whether it goes on.
@@ -57,6 +58,10 @@ struct Queue {
     since: Instant,
     /// A buffer to go on with while the writer has the other.
     spare: Vec<u8>,
+    /// Whom these entries wake.
+    waiters: Vec<Arc<Waiter>>,
+    /// Whom the batch wakes that the writer has.
+    underway: Vec<Arc<Waiter>>,
     /// Set once; no entry is taken afterwards.
     stopped: Option<JournalError>,
 }
@@ -107,6 +112,8 @@ impl Shared {
             records: 0,
             since: Instant::now(),
             spare: empty_frame(),
+            waiters: Vec::new(),
+            underway: Vec::new(),
             stopped: None,
         };
         Self {
@@ -123,8 +130,8 @@ impl Shared {
         }
     }
 
-    /// Takes an entry for the next batch, if there is room.
-    pub fn offer(&self, entry: &Entry) -> Result<Offer, JournalError> {
+    /// Takes an entry for the next batch, if there is room. The waiter is woken when it is durable, or never will be.
+    pub fn offer(&self, entry: &Entry, waiter: Option<&Arc<Waiter>>) -> Result<Offer, JournalError> {
         let length = record::encoded_len(entry);
         if length > MAX_BATCH / 2 {
             return Err(JournalError::TooLarge(length));
@@ -142,6 +149,8 @@ impl Shared {
         }
         record::encode(entry, &mut queue.frame);
         queue.records += 1;
+        let batch = queue.first;
+        queue.waiters.extend(waiter.filter(|waiter| waiter.joins(batch)).cloned());
         Ok(Offer::Accepted(Position(queue.first + queue.records - 1)))
     }
 
@@ -177,6 +186,8 @@ impl Shared {
         };
         queue.first += queue.records;
         queue.records = 0;
+        let Queue { waiters, underway, .. } = &mut *queue;
+        std::mem::swap(waiters, underway);
         drop(queue);
         self.room.notify_waiters();
         Some(batch)
@@ -186,10 +197,14 @@ impl Shared {
     pub fn publish(&self, mut batch: Batch) {
         let end = Position(batch.first + batch.records);
         self.progress.send_modify(|progress| progress.end = end);
+        let mut woken = std::mem::take(&mut lock(&self.queue).underway);
+        woken.drain(..).for_each(|waiter| waiter.wake());
         batch.frame.truncate(FRAME_HEADER);
         // A burst must not pin its memory for ever.
         batch.frame.shrink_to(1 << 20);
-        lock(&self.queue).spare = batch.frame;
+        let mut queue = lock(&self.queue);
+        queue.spare = batch.frame;
+        queue.underway = woken;
     }
 
     /// Takes no entry any more; what was taken is still written.
@@ -209,6 +224,11 @@ impl Shared {
             progress.stopped.get_or_insert(why);
             first
         });
+        let mut queue = lock(&self.queue);
+        let Queue { waiters, underway, .. } = &mut *queue;
+        let woken: Vec<_> = waiters.drain(..).chain(underway.drain(..)).collect();
+        drop(queue);
+        woken.iter().for_each(|waiter| waiter.wake());
     }
 
     pub fn is_stopping(&self) -> bool {

@@ -23,6 +23,15 @@ use super::shared::{Batch, Shared};
 /// makes it, not within milliseconds.
 const FULL_DISK_RETRY: Duration = Duration::from_secs(1);
 
+/// Zeros that are written behind the frames, at a time. An fdatasync that also has to make a new length durable waits
+/// for the file system's own journal, and for whatever others have in it. 1 MiB: some thousand messages, so that this
+/// happens a few times a second at most; and as little is written and cut off for nothing.
+const LAY_AHEAD: u64 = 1 << 20;
+
+/// From this length on, a frame pays for its own growth. 64 KiB: zeros for longer ones would be written more often
+/// than they save anything.
+const LONG_FRAME: u64 = LAY_AHEAD / 16;
+
 pub(super) struct Writer {
     shared: Arc<Shared>,
     active: ActiveSegment,
@@ -86,6 +95,9 @@ impl Writer {
                 break;
             }
         }
+        if let (JournalError::Closed, Err(failure)) = (&outcome, self.active.trim()) {
+            error!(error = %failure, "zeros behind the last message stay; the next start cuts them off");
+        }
         self.shared.stop_reclaiming();
         if let Some(reclaimer) = self.reclaimer.take() {
             // It logs its own failures.
@@ -102,6 +114,7 @@ impl Writer {
         }
         seal(&mut batch.frame, self.active.salt, batch.first);
         self.write(&batch.frame)?;
+        self.lay_ahead(batch.frame.len() as u64)?;
         let began = Instant::now();
         // After a failed sync the kernel may have dropped the pages and report success next time: never retry.
         self.active.file.sync_data().map_err(JournalError::io("sync", &self.active.path))?;
@@ -116,6 +129,7 @@ impl Writer {
     }
 
     fn begin_segment(&mut self, first: u64) -> Result<(), JournalError> {
+        self.active.trim()?;
         let created = self.when_there_is_space(|writer| {
             create(&*writer.shared.disk, &writer.shared.dir, first).map_err(|error| match error {
                 JournalError::Io { source, .. } if is_full(&source) => Attempt::Full,
@@ -130,17 +144,36 @@ impl Writer {
 
     fn write(&mut self, frame: &[u8]) -> Result<(), JournalError> {
         self.when_there_is_space(|writer| {
-            let ActiveSegment { file, path, length, .. } = &writer.active;
-            file.write_all_at(frame, *length).map_err(|error| {
-                if !is_full(&error) {
-                    return Attempt::Failed(JournalError::io("write", path)(error));
-                }
-                match file.truncate(*length) {
-                    Ok(()) => Attempt::Full,
-                    Err(error) => Attempt::Failed(JournalError::io("truncate", path)(error)),
-                }
-            })
+            let ActiveSegment { file, path, length, laid, .. } = &mut writer.active;
+            let Err(error) = file.write_all_at(frame, *length) else { return Ok(()) };
+            if !is_full(&error) {
+                return Err(Attempt::Failed(JournalError::io("write", path)(error)));
+            }
+            file.truncate(*length).map_err(|error| Attempt::Failed(JournalError::io("truncate", path)(error)))?;
+            *laid = *length;
+            Err(Attempt::Full)
         })
+    }
+
+    /// Lays zeros behind a frame that was just written and made the file longer, within the segment.
+    fn lay_ahead(&mut self, frame: u64) -> Result<(), JournalError> {
+        let ActiveSegment { file, path, length, laid, .. } = &mut self.active;
+        let end = *length + frame;
+        if end <= *laid {
+            return Ok(());
+        }
+        *laid = end;
+        let zeros = LAY_AHEAD.min(self.segment_bytes.saturating_sub(end));
+        if frame >= LONG_FRAME || zeros == 0 {
+            return Ok(());
+        }
+        match file.write_all_at(&vec![0; zeros as usize], end) {
+            Ok(()) => *laid = end + zeros,
+            // The frame has its place; the zeros are worth nothing by themselves.
+            Err(error) if is_full(&error) => file.truncate(end).map_err(JournalError::io("truncate", path))?,
+            Err(error) => return Err(JournalError::io("write", path)(error)),
+        }
+        Ok(())
     }
 
     /// Tries again for as long as the disk is full: nothing is acknowledged meanwhile, and nothing lost.
