@@ -235,9 +235,8 @@ async fn drip(mut stream: TcpStream, bytes: &[u8]) {
     for byte in bytes {
         throw(&mut stream, &[*byte]).await;
         let mut heard = [0; 100];
-        match timeout(Duration::from_secs(1), stream.read(&mut heard)).await {
-            Ok(Ok(0) | Err(_)) => return,
-            Ok(Ok(_)) | Err(_) => {}
+        if let Ok(Ok(0) | Err(_)) = timeout(Duration::from_secs(1), stream.read(&mut heard)).await {
+            return;
         }
     }
     panic!("all {} bytes were taken", bytes.len());
