@@ -34,6 +34,8 @@ pub(super) struct DeviceSession {
     next_command: Option<(DeviceMessage, QoS)>,
     /// Commands that may be unacknowledged.
     commands_inflight: usize,
+    /// How many of the session's unacknowledged commands this connection has written; the oldest are first.
+    written: usize,
     /// Woken when messages of this device are on disk.
     waiter: Arc<Waiter>,
     /// QoS 1 messages that were not answered yet, oldest first.
@@ -95,6 +97,7 @@ impl DeviceSession {
             commands,
             next_command: None,
             commands_inflight: terms.commands_inflight,
+            written: 0,
             waiter: Arc::new(Waiter::new()),
             unanswered: VecDeque::new(),
             held: None,
@@ -108,7 +111,6 @@ impl DeviceSession {
     /// Serves the device until its connection ends. May be dropped at any point: what was not acknowledged, the
     /// device sends again.
     pub async fn run(&mut self) -> End {
-        self.resend();
         self.come_online().await;
         loop {
             if let Err(end) = self.step().await {
@@ -130,10 +132,7 @@ impl DeviceSession {
         } else if let Some((payload, _)) = will.take_if(|will| !delayed(will)) {
             self.gate.publish_death(&self.address, payload).await;
         }
-        if self.link.set_online(false) {
-            // If nobody listens, nobody cares.
-            let _ = self.gate.sessions.send(SessionEvent::Offline(self.address)).await;
-        }
+        self.go_offline().await;
         Remains { socket: self.socket, will, expiry }
     }
 
@@ -178,10 +177,7 @@ impl DeviceSession {
                 Incoming::Publish(publish) => self.take_publish(publish)?,
                 Incoming::PubAck(packet_id) => self.take_ack(packet_id)?,
                 Incoming::Subscribe(subscribe) => self.take_subscribe(subscribe).await?,
-                Incoming::Unsubscribe { packet_id, filters } => {
-                    let held: Vec<_> = filters.iter().map(|filter| self.link.session().unsubscribe(filter)).collect();
-                    self.writer.unsuback(&mut self.socket.output, packet_id, &held);
-                }
+                Incoming::Unsubscribe { packet_id, filters } => self.take_unsubscribe(packet_id, &filters).await,
                 Incoming::Ping => self.writer.pong(&mut self.socket.output),
                 Incoming::Disconnect { with_will, session_expiry_s } => {
                     return Err(self.take_disconnect(with_will, session_expiry_s));
@@ -250,6 +246,8 @@ impl DeviceSession {
         let expected = session.unacknowledged.front().map(|(expected, _)| *expected);
         if expected == Some(packet_id) {
             session.unacknowledged.pop_front();
+            // It may be of a command that came over the earlier connection.
+            self.written = self.written.saturating_sub(1);
             return Ok(());
         }
         Err(End::refused(Reason::Acknowledgement, format!("PUBACK of {packet_id}, but {expected:?} is next")))
@@ -274,6 +272,15 @@ impl DeviceSession {
         self.writer.suback(&mut self.socket.output, subscribe.packet_id, &granted);
         self.come_online().await;
         Ok(())
+    }
+
+    async fn take_unsubscribe(&mut self, packet_id: u16, filters: &[String]) {
+        let held: Vec<_> = filters.iter().map(|filter| self.link.session().unsubscribe(filter)).collect();
+        self.writer.unsuback(&mut self.socket.output, packet_id, &held);
+        let receives_commands = self.link.session().receives_commands(&self.address);
+        if !receives_commands {
+            self.go_offline().await;
+        }
     }
 
     fn take_filter(&mut self, wanted: Wanted) -> Granted {
@@ -309,18 +316,42 @@ impl DeviceSession {
         }
     }
 
-    /// Writes once more what an earlier connection of the session did not acknowledge (MQTT 3.1.1 and 5, 4.4).
-    fn resend(&mut self) {
-        let mut session = self.link.session();
-        session.unacknowledged.retain(|(_, message)| !is_over(message));
-        for (packet_id, message) in session.unacknowledged.iter().take(self.commands_inflight) {
-            let flags = PublishFlags { dup: true, retain: false };
-            self.writer.publish(&mut self.socket.output, message.clone(), QoS::AtLeastOnce, *packet_id, flags);
+    /// Says that commands cannot be sent any more.
+    async fn go_offline(&self) {
+        if self.link.is_online() {
+            // As in coming online.
+            let place = self.gate.sessions.reserve().await;
+            self.link.set_online(false);
+            if let Ok(place) = place {
+                place.send(SessionEvent::Offline(self.address.clone()));
+            }
         }
     }
 
-    /// Writes queued commands, as far as the device keeps up. What has expired, or is on its way already, is not sent.
+    /// Writes commands, as far as the device keeps up.
     fn write_commands(&mut self) {
+        self.write_again();
+        self.write_queued();
+    }
+
+    /// Writes once more what an earlier connection of the session did not acknowledge (MQTT 3.1.1 and 5, 4.4). What has
+    /// expired is left out, and what the device no longer has room for (MQTT 5, 3.1.2.11.4).
+    fn write_again(&mut self) {
+        let mut session = self.link.session();
+        while self.written < session.unacknowledged.len().min(self.commands_inflight) {
+            let (packet_id, message) = &session.unacknowledged[self.written];
+            if is_over(message) || !self.link.takes(message) {
+                session.unacknowledged.remove(self.written);
+                continue;
+            }
+            let flags = PublishFlags { dup: true, retain: false };
+            self.writer.publish(&mut self.socket.output, message.clone(), QoS::AtLeastOnce, *packet_id, flags);
+            self.written += 1;
+        }
+    }
+
+    /// Writes queued commands. What has expired, or is on its way already, is not sent.
+    fn write_queued(&mut self) {
         let mut session = self.link.session();
         while session.unacknowledged.len() < self.commands_inflight {
             let Some((message, qos)) = self.next_command.take().or_else(|| self.commands.try_recv().ok()) else {
@@ -333,7 +364,10 @@ impl DeviceSession {
             let packet_id = match qos {
                 QoS::AtMostOnce => 0,
                 _ if session.is_underway(&message) => continue,
-                _ => session.await_acknowledgement(message.clone()),
+                _ => {
+                    self.written += 1;
+                    session.await_acknowledgement(message.clone())
+                }
             };
             self.writer.publish(&mut self.socket.output, message, qos, packet_id, PublishFlags::default());
         }

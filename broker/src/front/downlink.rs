@@ -24,7 +24,7 @@ pub(super) struct Connected {
 impl Downlink for Connected {
     fn send(&self, device: &DeviceId, message: DeviceMessage) -> Result<(), SendError> {
         let link = self.devices.link(device).ok_or(SendError::NotConnected)?;
-        if !wire::fits(&message, link.packet_bytes) {
+        if !link.takes(&message) {
             return Err(SendError::TooLarge);
         }
         let qos = link.session().subscribed(&message.topic).ok_or(SendError::NotSubscribed)?;
@@ -92,6 +92,11 @@ impl DeviceLink {
         let (session, online) = (Mutex::default(), AtomicBool::new(false));
         let link = Self { queue: sender, session, packet_bytes, certificates, keeps_session, online, total };
         (Arc::new(link), receiver)
+    }
+
+    /// Whether the device has room for a message.
+    pub fn takes(&self, message: &DeviceMessage) -> bool {
+        wire::fits(message, self.packet_bytes)
     }
 
     pub fn session(&self) -> MutexGuard<'_, Session> {

@@ -131,7 +131,7 @@ pub trait Retained: Send + Sync + 'static {
 pub enum SessionEvent {
     /// It has subscribed to all its commands: they can be sent.
     Online(DeviceAddress),
-    /// Its connection is fully gone. Always preceded by `Online`.
+    /// Its connection is fully gone, or it has unsubscribed from its commands. Always preceded by `Online`.
     Offline(DeviceAddress),
     /// Somebody was refused; for the record. Left out while the channel is more than half full.
     Refused {

@@ -136,7 +136,7 @@ fn installed() -> Option<PathBuf> {
 }
 
 /// Says that a test does not run here; under CI it must.
-fn skip(reason: &str) {
+pub fn skip(reason: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "skipped under CI: {reason}");
     println!("skipped: {reason}");
     if let Some(list) = std::env::var_os("FETTLE_SKIPPED") {
