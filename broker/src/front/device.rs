@@ -1,13 +1,14 @@
 //! A connected device.
 
 use std::collections::VecDeque;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use firmware_proto::{DeviceAddress, Topic, UplinkKind, topic};
 use rumqttc::mqttbytes::QoS;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::downlink::DeviceLink;
@@ -43,7 +44,6 @@ pub(super) struct DeviceSession {
     pace: Pace,
     /// How long the session outlives the connection.
     expiry: Duration,
-    shutdown: watch::Receiver<bool>,
 }
 
 /// What a PUBLISH is answered.
@@ -100,7 +100,6 @@ impl DeviceSession {
             held: None,
             pace: Pace::new(limits.messages_per_second, limits.bytes_per_second, Instant::now().into_std()),
             expiry: terms.expiry,
-            shutdown: gate.shutdown.subscribe(),
             gate,
         }
     }
@@ -108,10 +107,13 @@ impl DeviceSession {
     /// Serves the device until its connection ends. May be dropped at any point: what was not acknowledged, the
     /// device sends again.
     pub async fn run(&mut self) -> End {
+        let mut shutdown = self.gate.shutdown.subscribe();
+        // Made once: to register anew for each packet costs more than the packet.
+        let mut shutdown = pin!(shut_down(&mut shutdown));
         self.resend();
         self.come_online().await;
         loop {
-            if let Err(end) = self.step().await {
+            if let Err(end) = self.step(shutdown.as_mut()).await {
                 return end;
             }
         }
@@ -137,12 +139,12 @@ impl DeviceSession {
         Remains { socket: self.socket, will, expiry }
     }
 
-    async fn step(&mut self) -> Result<(), End> {
+    async fn step(&mut self, shutdown: Pin<&mut impl Future<Output = ()>>) -> Result<(), End> {
         self.answer()?;
         self.take_packets().await?;
         self.write_commands();
         self.socket.flush().await?;
-        self.wait().await
+        self.wait(shutdown).await
     }
 
     /// Writes a PUBACK for each message that is on disk or was refused, in order.
@@ -338,8 +340,8 @@ impl DeviceSession {
         }
     }
 
-    /// Waits until there is something to do.
-    async fn wait(&mut self) -> Result<(), End> {
+    /// Waits until there is something to do. Each step does whatever there is, so that the order here starves nothing.
+    async fn wait(&mut self, shutdown: Pin<&mut impl Future<Output = ()>>) -> Result<(), End> {
         let oldest = match self.unanswered.front() {
             Some((_, Answer::Refused(..))) => return Ok(()),
             Some((_, Answer::Taken(position))) => Some(*position),
@@ -349,6 +351,8 @@ impl DeviceSession {
         let takes_commands = self.link.session().unacknowledged.len() < self.commands_inflight;
         let pause = self.pace.pause();
         let outcome = tokio::select! {
+            biased;
+            () = shutdown => Err(self.finish().await),
             () = on_disk(&self.gate, &self.waiter, oldest), if oldest.is_some() => Ok(()),
             read = self.socket.read(), if has_room => read,
             () = self.gate.journal.room(), if self.held.is_some() => Ok(()),
@@ -360,7 +364,6 @@ impl DeviceSession {
                 self.next_command = Some(command);
                 Ok(())
             }
-            () = shut_down(&mut self.shutdown) => Err(self.finish().await),
         };
         if !has_room {
             // The silence was ours.
