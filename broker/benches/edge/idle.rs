@@ -130,7 +130,9 @@ impl Idle {
         let soft: u64 = soft.and_then(|line| line.split_whitespace().nth(3)?.parse().ok()).unwrap_or(u64::MAX);
         let needed = u64::from(self.connections) + OTHER_FILES;
         if soft < needed {
-            return Err(format!("the server needs {needed} open files, and {soft} are allowed: ulimit -n {needed}").into());
+            return Err(
+                format!("the server needs {needed} open files, and {soft} are allowed: ulimit -n {needed}").into()
+            );
         }
         Ok(())
     }

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::{
-    Credentials, Denied, Fanout, Front, FrontConfig, FrontParts, Identity, Journal, JournalConfig, JournalError, Listener,
-    Policy, SessionEvent, Transport,
+    Credentials, Denied, Fanout, Front, FrontConfig, FrontParts, Identity, Journal, JournalConfig, JournalError,
+    Listener, Policy, SessionEvent, Transport,
 };
 use bytes::{Buf, BytesMut};
 use clap::{Parser, Subcommand};

@@ -11,7 +11,7 @@ use rumqttc::mqttbytes::QoS;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::downlink::DeviceLink;
+use super::downlink::{DeviceLink, Queued};
 use super::pace::Pace;
 use super::refusal::Reason;
 use super::registry::Eviction;
@@ -30,9 +30,9 @@ pub(super) struct DeviceSession {
     address: DeviceAddress,
     uplink: Uplink,
     link: Arc<DeviceLink>,
-    commands: mpsc::Receiver<(DeviceMessage, QoS)>,
+    commands: mpsc::Receiver<Queued>,
     /// A command taken from the queue and not yet written.
-    next_command: Option<(DeviceMessage, QoS)>,
+    next_command: Option<Queued>,
     /// Commands that may be unacknowledged.
     commands_inflight: usize,
     /// Woken when messages of this device are on disk.
@@ -83,7 +83,7 @@ impl DeviceSession {
         terms: Terms,
         address: DeviceAddress,
         link: Arc<DeviceLink>,
-        commands: mpsc::Receiver<(DeviceMessage, QoS)>,
+        commands: mpsc::Receiver<Queued>,
     ) -> Self {
         let limits = &gate.limits;
         Self {
@@ -324,7 +324,8 @@ impl DeviceSession {
     fn write_commands(&mut self) {
         let mut session = self.link.session();
         while session.unacknowledged.len() < self.commands_inflight {
-            let Some((message, qos)) = self.next_command.take().or_else(|| self.commands.try_recv().ok()) else {
+            let Some(Queued { message, qos }) = self.next_command.take().or_else(|| self.commands.try_recv().ok())
+            else {
                 return;
             };
             if is_over(&message) {
@@ -334,9 +335,9 @@ impl DeviceSession {
             let packet_id = match qos {
                 QoS::AtMostOnce => 0,
                 _ if session.is_underway(&message) => continue,
-                _ => session.await_acknowledgement(message.clone()),
+                _ => session.await_acknowledgement((*message).clone()),
             };
-            self.writer.publish(&mut self.socket.output, message, qos, packet_id, PublishFlags::default());
+            self.writer.publish(&mut self.socket.output, *message, qos, packet_id, PublishFlags::default());
         }
     }
 
