@@ -46,7 +46,9 @@ pub(super) async fn serve(stream: TcpStream, transport: Transport, peer: SocketA
     let deadline = Instant::now() + gate.limits.handshake;
     let mut shutdown = gate.shutdown.subscribe();
     let introduced = tokio::select! {
-        introduced = timeout_at(deadline, introduce(stream, transport, peer, &gate)) => {
+        // Boxed, as is all that ends before a connection is idle, or that few connections have: the task has its size
+        // for as long as it lives.
+        introduced = timeout_at(deadline, Box::pin(introduce(stream, transport, peer, &gate))) => {
             introduced.unwrap_or_else(|_| Err((Who::new(), late())))
         }
         () = shut_down(&mut shutdown) => Err((Who::new(), End::Shutdown)),
@@ -77,7 +79,7 @@ pub(super) async fn turn_away(stream: TcpStream, transport: Transport, peer: Soc
         let connect = read_connect(&mut socket, gate.limits.packet_bytes).await.ok()?;
         Writer::new(&connect).refusal(&mut socket.output, Code::Busy, "all places are taken");
         socket.flush().await.ok()?;
-        socket.linger().await;
+        Box::pin(socket.linger()).await;
         Some(())
     };
     // Whatever goes wrong, the client is away.
@@ -101,7 +103,7 @@ async fn introduce(
         Err(Refusal { code, reason, detail, secret }) => {
             writer.refusal(&mut socket.output, code, if secret { "" } else { &detail });
             let end = socket.flush().await.err().unwrap_or(End::Refused(reason, detail));
-            socket.linger().await;
+            Box::pin(socket.linger()).await;
             Err((who, end))
         }
     }
@@ -164,11 +166,11 @@ async fn serve_admitted(
     match identity {
         Identity::Device(address) => {
             let login = Login { connect, welcome, revision, deadline };
-            serve_device(socket, login, address, certificates, gate).await
+            Box::pin(serve_device(socket, login, address, certificates, gate)).await
         }
         Identity::Service { name, filters } => {
             let login = Login { connect, welcome, revision, deadline };
-            (serve_service(socket, login, name, filters, gate).await, None)
+            (Box::pin(serve_service(socket, login, name, filters, gate)).await, None)
         }
     }
 }
@@ -222,12 +224,12 @@ async fn serve_device(
         why = claim.evicted() => End::Evicted(why),
     };
     let will = connect.will.map(|will| (will.payload, Duration::from_secs(will.delay_s.into())));
-    let Remains { socket, will, expiry } = session.leave(&end, will).await;
+    let Remains { socket, will, expiry } = Box::pin(session.leave(&end, will)).await;
     let goes_on = !expiry.is_zero() && !matches!(end, End::Evicted(_) | End::Shutdown | End::JournalStopped);
     // Otherwise the claim ends here, and only now may a newer connection of the device begin.
     let parked = goes_on.then(|| Parked { address, will, expiry, claim });
     if matches!(end, End::Refused(..)) {
-        socket.linger().await;
+        Box::pin(socket.linger()).await;
     }
     (end, parked)
 }
@@ -260,7 +262,7 @@ async fn serve_service(mut socket: Socket, login: Login, name: String, filters: 
     let socket = session.leave(&end).await;
     drop(claim);
     if matches!(end, End::Refused(..)) {
-        socket.linger().await;
+        Box::pin(socket.linger()).await;
     }
     end
 }

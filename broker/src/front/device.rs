@@ -1,16 +1,17 @@
 //! A connected device.
 
 use std::collections::VecDeque;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use firmware_proto::{DeviceAddress, Topic, UplinkKind, topic};
 use rumqttc::mqttbytes::QoS;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::downlink::DeviceLink;
+use super::downlink::{DeviceLink, Queued};
 use super::pace::Pace;
 use super::refusal::Reason;
 use super::registry::Eviction;
@@ -29,9 +30,9 @@ pub(super) struct DeviceSession {
     address: DeviceAddress,
     uplink: Uplink,
     link: Arc<DeviceLink>,
-    commands: mpsc::Receiver<(DeviceMessage, QoS)>,
+    commands: mpsc::Receiver<Queued>,
     /// A command taken from the queue and not yet written.
-    next_command: Option<(DeviceMessage, QoS)>,
+    next_command: Option<Queued>,
     /// Commands that may be unacknowledged.
     commands_inflight: usize,
     /// How many of the session's unacknowledged commands this connection has written; the oldest are first.
@@ -45,7 +46,6 @@ pub(super) struct DeviceSession {
     pace: Pace,
     /// How long the session outlives the connection.
     expiry: Duration,
-    shutdown: watch::Receiver<bool>,
 }
 
 /// What a PUBLISH is answered.
@@ -85,7 +85,7 @@ impl DeviceSession {
         terms: Terms,
         address: DeviceAddress,
         link: Arc<DeviceLink>,
-        commands: mpsc::Receiver<(DeviceMessage, QoS)>,
+        commands: mpsc::Receiver<Queued>,
     ) -> Self {
         let limits = &gate.limits;
         Self {
@@ -103,7 +103,6 @@ impl DeviceSession {
             held: None,
             pace: Pace::new(limits.messages_per_second, limits.bytes_per_second, Instant::now().into_std()),
             expiry: terms.expiry,
-            shutdown: gate.shutdown.subscribe(),
             gate,
         }
     }
@@ -111,9 +110,12 @@ impl DeviceSession {
     /// Serves the device until its connection ends. May be dropped at any point: what was not acknowledged, the
     /// device sends again.
     pub async fn run(&mut self) -> End {
+        let mut shutdown = self.gate.shutdown.subscribe();
+        // Made once: to register anew for each packet costs more than the packet.
+        let mut shutdown = pin!(shut_down(&mut shutdown));
         self.come_online().await;
         loop {
-            if let Err(end) = self.step().await {
+            if let Err(end) = self.step(shutdown.as_mut()).await {
                 return end;
             }
         }
@@ -136,12 +138,12 @@ impl DeviceSession {
         Remains { socket: self.socket, will, expiry }
     }
 
-    async fn step(&mut self) -> Result<(), End> {
+    async fn step(&mut self, shutdown: Pin<&mut impl Future<Output = ()>>) -> Result<(), End> {
         self.answer()?;
         self.take_packets().await?;
         self.write_commands();
         self.socket.flush().await?;
-        self.wait().await
+        self.wait(shutdown).await
     }
 
     /// Writes a PUBACK for each message that is on disk or was refused, in order.
@@ -354,7 +356,8 @@ impl DeviceSession {
     fn write_queued(&mut self) {
         let mut session = self.link.session();
         while session.unacknowledged.len() < self.commands_inflight {
-            let Some((message, qos)) = self.next_command.take().or_else(|| self.commands.try_recv().ok()) else {
+            let Some(Queued { message, qos }) = self.next_command.take().or_else(|| self.commands.try_recv().ok())
+            else {
                 return;
             };
             if is_over(&message) {
@@ -366,15 +369,15 @@ impl DeviceSession {
                 _ if session.is_underway(&message) => continue,
                 _ => {
                     self.written += 1;
-                    session.await_acknowledgement(message.clone())
+                    session.await_acknowledgement((*message).clone())
                 }
             };
-            self.writer.publish(&mut self.socket.output, message, qos, packet_id, PublishFlags::default());
+            self.writer.publish(&mut self.socket.output, *message, qos, packet_id, PublishFlags::default());
         }
     }
 
-    /// Waits until there is something to do.
-    async fn wait(&mut self) -> Result<(), End> {
+    /// Waits until there is something to do. Each step does whatever there is, so that the order here starves nothing.
+    async fn wait(&mut self, shutdown: Pin<&mut impl Future<Output = ()>>) -> Result<(), End> {
         let oldest = match self.unanswered.front() {
             Some((_, Answer::Refused(..))) => return Ok(()),
             Some((_, Answer::Taken(position))) => Some(*position),
@@ -384,6 +387,8 @@ impl DeviceSession {
         let takes_commands = self.link.session().unacknowledged.len() < self.commands_inflight;
         let pause = self.pace.pause();
         let outcome = tokio::select! {
+            biased;
+            () = shutdown => Err(self.finish().await),
             () = on_disk(&self.gate, &self.waiter, oldest), if oldest.is_some() => Ok(()),
             read = self.socket.read(), if has_room => read,
             () = self.gate.journal.room(), if self.held.is_some() => Ok(()),
@@ -395,7 +400,6 @@ impl DeviceSession {
                 self.next_command = Some(command);
                 Ok(())
             }
-            () = shut_down(&mut self.shutdown) => Err(self.finish().await),
         };
         if !has_room {
             // The silence was ours.

@@ -28,7 +28,7 @@ impl Downlink for Connected {
             return Err(SendError::TooLarge);
         }
         let qos = link.session().subscribed(&message.topic).ok_or(SendError::NotSubscribed)?;
-        link.queue.try_send((message, qos)).map_err(|error| match error {
+        link.queue.try_send(Queued { message: Box::new(message), qos }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => SendError::Busy,
             mpsc::error::TrySendError::Closed(_) => SendError::NotConnected,
         })
@@ -55,9 +55,16 @@ impl Downlink for Connected {
     }
 }
 
+/// A message on its way to a device's connection.
+pub(super) struct Queued {
+    /// Boxed, since the queue has its memory ready for 32 at a time, in each connection.
+    pub message: Box<DeviceMessage>,
+    pub qos: QoS,
+}
+
 /// What others may know of a device's connection.
 pub(super) struct DeviceLink {
-    queue: mpsc::Sender<(DeviceMessage, QoS)>,
+    queue: mpsc::Sender<Queued>,
     session: Mutex<Session>,
     /// Largest packet that goes to the device.
     packet_bytes: usize,
@@ -87,7 +94,7 @@ impl DeviceLink {
         keeps_session: bool,
         certificates: Vec<CertificateDer<'static>>,
         total: Arc<AtomicUsize>,
-    ) -> (Arc<Self>, mpsc::Receiver<(DeviceMessage, QoS)>) {
+    ) -> (Arc<Self>, mpsc::Receiver<Queued>) {
         let (sender, receiver) = mpsc::channel(queue.max(1));
         let (session, online) = (Mutex::default(), AtomicBool::new(false));
         let link = Self { queue: sender, session, packet_bytes, certificates, keeps_session, online, total };

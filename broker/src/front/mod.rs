@@ -170,6 +170,8 @@ pub struct Front {
     bound: Vec<Listener>,
     gate: Arc<Gate>,
     tasks: Vec<JoinHandle<()>>,
+    /// Wakes connections whose messages are on disk, until the last one has ended.
+    wakes: JoinHandle<()>,
     reload: Option<JoinHandle<()>>,
     tls_problem: watch::Receiver<Option<String>>,
 }
@@ -224,7 +226,9 @@ impl Front {
             .collect();
         let (problem, tls_problem) = watch::channel(None);
         let reload = gate.tls.is_some().then(|| tokio::spawn(follow_certificates(Arc::clone(&gate), problem)));
-        Ok(Self { bound, gate, tasks, reload, tls_problem })
+        let journal = gate.journal.clone();
+        let wakes = tokio::spawn(async move { journal.wake_waiters().await });
+        Ok(Self { bound, gate, tasks, wakes, reload, tls_problem })
     }
 
     /// The addresses it listens on.
@@ -273,7 +277,7 @@ impl Front {
 
 impl Drop for Front {
     fn drop(&mut self) {
-        self.tasks.iter().chain(&self.reload).for_each(JoinHandle::abort);
+        self.tasks.iter().chain([&self.wakes]).chain(&self.reload).for_each(JoinHandle::abort);
     }
 }
 

@@ -1,11 +1,14 @@
 //! A connection's byte stream with its buffers and its clock.
 
+use std::future::poll_fn;
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 
 use super::Limits;
@@ -14,10 +17,10 @@ use super::registry::Eviction;
 use super::stream::Stream;
 use super::wire::{Code, WireError, Writer};
 
-/// Free space to read into. 4 KiB: twenty messages of 200 B in one read, and little for an idle connection to hold.
+/// What one read brings at most. 4 KiB: twenty messages of 200 B.
 const READ_BYTES: usize = 4 * 1024;
 
-/// A buffer that has grown beyond this is given up when it is empty.
+/// An output buffer that has grown beyond this is given up when it is empty.
 const KEEP_BYTES: usize = 16 * 1024;
 
 /// How long a client that was sent away has to read why, and how much of what it still sends is passed over. 500 ms
@@ -117,12 +120,15 @@ impl Socket {
 
     /// Reads more bytes into `input`; ends when the client has been silent for too long. Cancel-safe.
     pub async fn read(&mut self) -> Result<(), End> {
-        self.make_room();
+        if self.input.is_empty() {
+            // An idle connection holds no buffer.
+            self.input = BytesMut::new();
+        }
         let Self { stream, input, timer, heard_at, allowed_silence, .. } = self;
         loop {
             tokio::select! {
                 biased;
-                read = stream.read_buf(input) => return ended_or_more(read),
+                read = read_more(stream, input) => return ended_or_more(read),
                 () = timer.as_mut() => {
                     let deadline = *heard_at + *allowed_silence;
                     if Instant::now() >= deadline {
@@ -174,20 +180,25 @@ impl Socket {
         let mut passed_over = 0;
         while passed_over < LAST_BYTES {
             self.input.clear();
-            self.input.reserve(READ_BYTES);
-            match timeout_at(deadline, self.stream.read_buf(&mut self.input)).await {
+            match timeout_at(deadline, read_more(&mut self.stream, &mut self.input)).await {
                 Ok(Ok(read)) if read > 0 => passed_over += read,
                 _ => return,
             }
         }
     }
+}
 
-    fn make_room(&mut self) {
-        if self.input.is_empty() && self.input.capacity() > KEEP_BYTES {
-            self.input = BytesMut::new();
-        }
-        self.input.reserve(READ_BYTES);
-    }
+/// Reads what is there, at least one byte unless the stream has ended. The bytes come by way of the stack, so that
+/// memory is taken when they are here and not for the wait.
+async fn read_more(stream: &mut Stream, input: &mut BytesMut) -> std::io::Result<usize> {
+    poll_fn(|cx| {
+        let mut space = [MaybeUninit::uninit(); READ_BYTES];
+        let mut read = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(&mut *stream).poll_read(cx, &mut read))?;
+        input.extend_from_slice(read.filled());
+        Poll::Ready(Ok(read.filled().len()))
+    })
+    .await
 }
 
 fn ended_or_more(read: std::io::Result<usize>) -> Result<(), End> {

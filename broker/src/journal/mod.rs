@@ -233,7 +233,22 @@ impl Journal {
         self.handle.shared.progress.borrow().covers(position)
     }
 
-    /// Waits until a record that was offered with this waiter is durable, or never will be. One task at a time.
+    /// Wakes the waiters of each batch, for as long as the journal goes on. A task does so and not the writer, because
+    /// a runtime hands tasks that one of its own threads wakes to its threads in one go; for each that is woken from
+    /// outside it may have to rouse one of them.
+    pub(crate) async fn wake_waiters(&self) {
+        let mut progress = self.progress();
+        loop {
+            let stopped = progress.borrow_and_update().stopped.is_some();
+            self.handle.shared.wake_settled();
+            if stopped || progress.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Waits until a record that was offered with this waiter is durable, or never will be, while
+    /// [`Journal::wake_waiters`] runs. One task at a time.
     pub(crate) async fn settled(&self, waiter: &Waiter, position: Position) {
         poll_fn(|cx| {
             // Registered first, so that nothing is missed between the look and the wait.

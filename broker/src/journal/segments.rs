@@ -107,7 +107,10 @@ pub(super) fn create(disk: &dyn Disk, dir: &Path, first: u64) -> Result<(Segment
     file.write_all_at(&header.encode(), 0).map_err(JournalError::io("write", &path))?;
     file.sync_data().map_err(JournalError::io("sync", &path))?;
     disk.sync_dir(dir).map_err(JournalError::io("sync", dir))?;
-    Ok((segment, ActiveSegment { path, file, salt: header.salt, length: SEGMENT_HEADER as u64, laid: SEGMENT_HEADER as u64 }))
+    Ok((
+        segment,
+        ActiveSegment { path, file, salt: header.salt, length: SEGMENT_HEADER as u64, laid: SEGMENT_HEADER as u64 },
+    ))
 }
 
 /// Opens the last segment for writing, without a torn tail.
@@ -132,11 +135,7 @@ fn resume(disk: &dyn Disk, dir: &Path, last: &Segment) -> Result<(ActiveSegment,
             warn!(segment = %path.display(), offset = scan.length, bytes = bytes.len() - scan.length, "torn tail cut off");
         }
         Tail::Damaged => {
-            return Err(JournalError::corrupt(
-                path,
-                length,
-                "the checksum is wrong, but whole frames follow",
-            ));
+            return Err(JournalError::corrupt(path, length, "the checksum is wrong, but whole frames follow"));
         }
     }
     let (path, laid) = (path.clone(), bytes.len() as u64);

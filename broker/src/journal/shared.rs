@@ -62,6 +62,8 @@ struct Queue {
     waiters: Vec<Arc<Waiter>>,
     /// Whom the batch wakes that the writer has.
     underway: Vec<Arc<Waiter>>,
+    /// Whose records have come to their end, until [`Shared::wake_settled`].
+    settled: Vec<Arc<Waiter>>,
     /// Set once; no entry is taken afterwards.
     stopped: Option<JournalError>,
 }
@@ -114,6 +116,7 @@ impl Shared {
             spare: empty_frame(),
             waiters: Vec::new(),
             underway: Vec::new(),
+            settled: Vec::new(),
             stopped: None,
         };
         Self {
@@ -196,15 +199,23 @@ impl Shared {
     /// For the writer: the batch is durable.
     pub fn publish(&self, mut batch: Batch) {
         let end = Position(batch.first + batch.records);
-        self.progress.send_modify(|progress| progress.end = end);
-        let mut woken = std::mem::take(&mut lock(&self.queue).underway);
-        woken.drain(..).for_each(|waiter| waiter.wake());
         batch.frame.truncate(FRAME_HEADER);
         // A burst must not pin its memory for ever.
         batch.frame.shrink_to(1 << 20);
-        let mut queue = lock(&self.queue);
-        queue.spare = batch.frame;
-        queue.underway = woken;
+        // In one step, so that whoever is woken sees why.
+        self.progress.send_modify(|progress| {
+            let mut queue = lock(&self.queue);
+            let Queue { spare, underway, settled, .. } = &mut *queue;
+            *spare = batch.frame;
+            settled.append(underway);
+            progress.end = end;
+        });
+    }
+
+    /// Wakes those whose records are durable or never will be; to be called when the progress has changed.
+    pub fn wake_settled(&self) {
+        let settled = std::mem::take(&mut lock(&self.queue).settled);
+        settled.iter().for_each(|waiter| waiter.wake());
     }
 
     /// Takes no entry any more; what was taken is still written.
@@ -220,15 +231,14 @@ impl Shared {
     pub fn stopped(&self, why: JournalError) {
         self.stop_taking(why.clone());
         self.progress.send_if_modified(|progress| {
+            let mut queue = lock(&self.queue);
+            let Queue { waiters, underway, settled, .. } = &mut *queue;
+            settled.append(underway);
+            settled.append(waiters);
             let first = progress.stopped.is_none();
             progress.stopped.get_or_insert(why);
             first
         });
-        let mut queue = lock(&self.queue);
-        let Queue { waiters, underway, .. } = &mut *queue;
-        let woken: Vec<_> = waiters.drain(..).chain(underway.drain(..)).collect();
-        drop(queue);
-        woken.iter().for_each(|waiter| waiter.wake());
     }
 
     pub fn is_stopping(&self) -> bool {

@@ -3,6 +3,8 @@
 //! - `serve`: our front with its journal, as the gateway runs it; until SIGTERM.
 //! - `load`: clients of any broker, QoS 1 over MQTT 3.1.1, on one thread. Says how many messages a second were
 //!   acknowledged, and how long after they were sent.
+//! - `idle`: clients of our front over TLS 1.3, in processes of their own, that connect, are silent, and then all
+//!   publish at once. Says what one costs our memory, and how long the last one waited.
 //! - `disk`: how long an fdatasync takes in a directory, since everything depends on it.
 
 use std::collections::VecDeque;
@@ -14,7 +16,7 @@ use std::time::Duration;
 
 use broker::{
     Credentials, Denied, Fanout, Front, FrontConfig, FrontParts, Identity, Journal, JournalConfig, JournalError,
-    Policy, SessionEvent, Transport,
+    Listener, Policy, SessionEvent, Transport,
 };
 use bytes::{Buf, BytesMut};
 use clap::{Parser, Subcommand};
@@ -26,6 +28,8 @@ use tokio::net::TcpStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+
+mod idle;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -65,7 +69,15 @@ enum Command {
         dir: PathBuf,
         #[arg(long, default_value = "127.0.0.1:0")]
         listen: SocketAddr,
+        /// Serves TLS too, on a free port, with a certificate of its own that it writes to this directory.
+        #[arg(long)]
+        tls: Option<PathBuf>,
     },
+    /// Many silent connections over TLS.
+    Idle(idle::Idle),
+    /// A share of these.
+    #[command(hide = true)]
+    IdleShare(idle::Share),
     /// Publishes to a broker.
     Load(Load),
     /// Measures fdatasync after appends of 4 KiB, in milliseconds.
@@ -101,7 +113,13 @@ struct Load {
 
 fn main() -> Result<(), Failure> {
     match Arguments::parse().command {
-        Command::Serve { dir, listen } => tokio::runtime::Runtime::new()?.block_on(serve(&dir, listen)),
+        Command::Serve { dir, listen, tls } => {
+            tokio::runtime::Runtime::new()?.block_on(serve(&dir, listen, tls.as_deref()))
+        }
+        Command::Idle(idle) => idle.run(),
+        Command::IdleShare(share) => {
+            tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(share.run())
+        }
         Command::Load(load) => {
             tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(generate(load))
         }
@@ -120,10 +138,13 @@ impl Policy for Anybody {
     }
 }
 
-async fn serve(dir: &Path, listen: SocketAddr) -> Result<(), Failure> {
+async fn serve(dir: &Path, listen: SocketAddr, tls: Option<&Path>) -> Result<(), Failure> {
     let journal = Journal::open(JournalConfig::new(dir))?;
     let follower = tokio::spawn(follow(journal.clone()));
-    let front = start_front(listen, journal.clone()).await?;
+    let front = start_front(listen, tls, journal.clone()).await?;
+    if let Some(address) = front.address(Transport::Tls) {
+        println!("TLS on {address}");
+    }
     println!("listening on {}", front.address(Transport::Tcp).ok_or("no listener")?);
     signal(SignalKind::terminate())?.recv().await;
     front.shutdown().await;
@@ -136,7 +157,7 @@ async fn serve(dir: &Path, listen: SocketAddr) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn start_front(listen: SocketAddr, journal: Journal) -> Result<Front, Failure> {
+async fn start_front(listen: SocketAddr, tls: Option<&Path>, journal: Journal) -> Result<Front, Failure> {
     let (sessions, mut events) = mpsc::channel::<SessionEvent>(1_000);
     tokio::spawn(async move { while events.recv().await.is_some() {} });
     let parts = FrontParts {
@@ -147,7 +168,12 @@ async fn start_front(listen: SocketAddr, journal: Journal) -> Result<Front, Fail
         retained: None,
         sessions,
     };
-    Ok(Front::start(FrontConfig::plain(listen), parts).await?)
+    let mut config = FrontConfig::plain(listen);
+    if let Some(dir) = tls {
+        config.listeners.push(Listener { transport: Transport::Tls, address: (listen.ip(), 0).into() });
+        config.tls = Some(idle::make_certificate(dir)?);
+    }
+    Ok(Front::start(config, parts).await?)
 }
 
 /// As the gateway does: somebody reads, and lets go of what was read. Why it ended.
