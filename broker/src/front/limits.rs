@@ -14,7 +14,7 @@ const MAX_COMMANDS_INFLIGHT: usize = 32_767;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Connections in total; the next one is closed at once. 20,000: twice the largest fleet one gateway
-    /// of two cores is meant for, at about 10 KB each.
+    /// of two cores is meant for, at about 20 KB each over TLS.
     pub connections: usize,
     /// Connections of one network address (of IPv6: of one /64); the next one is closed at once. 12,000: less than
     /// all, so that one address cannot take them all, and more than a town behind one address of its provider has.
