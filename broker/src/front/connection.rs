@@ -40,6 +40,20 @@ struct Opened {
     certificates: Vec<CertificateDer<'static>>,
 }
 
+/// What is left of a connection.
+struct Ended {
+    end: End,
+    /// Still open for our last words.
+    socket: Option<Box<Socket>>,
+    parked: Option<Parked>,
+}
+
+impl From<End> for Ended {
+    fn from(end: End) -> Self {
+        Self { end, socket: None, parked: None }
+    }
+}
+
 /// Serves a connection until it ends.
 pub(super) async fn serve(stream: TcpStream, transport: Transport, peer: SocketAddr, gate: Arc<Gate>, place: Place) {
     let counted = gate.meters.connection();
@@ -49,25 +63,28 @@ pub(super) async fn serve(stream: TcpStream, transport: Transport, peer: SocketA
         // Boxed, as is all that ends before a connection is idle, or that few connections have: the task has its size
         // for as long as it lives.
         introduced = timeout_at(deadline, Box::pin(introduce(stream, transport, peer, &gate))) => {
-            introduced.unwrap_or_else(|_| Err((Who::new(), late())))
+            introduced.unwrap_or_else(|_| Err((Who::new(), late().into())))
         }
-        () = shut_down(&mut shutdown) => Err((Who::new(), End::Shutdown)),
+        () = shut_down(&mut shutdown) => Err((Who::new(), End::Shutdown.into())),
     };
-    let (who, end, parked) = match introduced {
+    let (who, ended) = match introduced {
         Ok((socket, admitted, certificates)) => {
             let who = admitted.connect.client_id.clone();
-            let (end, parked) = serve_admitted(socket, admitted, certificates, deadline, &gate).await;
-            (who, end, parked)
+            (who, serve_admitted(socket, admitted, certificates, deadline, &gate).await)
         }
-        Err((who, end)) => (who, end, None),
+        Err(ended) => ended,
     };
+    let Ended { end, socket, parked } = ended;
     report(&gate, peer, &who, &end);
     // A session that waits has no connection.
-    drop((counted, place));
     if let Some(parked) = parked {
         let waiting = parked.wait(Arc::clone(&gate));
         gate.parked.spawn(waiting);
     }
+    if let (End::Refused(..), Some(socket)) = (&end, socket) {
+        Box::pin(socket.linger()).await;
+    }
+    drop((counted, place));
 }
 
 /// Tells a client for whom there is no place.
@@ -92,10 +109,11 @@ async fn introduce(
     transport: Transport,
     peer: SocketAddr,
     gate: &Gate,
-) -> Result<(Socket, Admitted, Vec<CertificateDer<'static>>), (Who, End)> {
-    let Opened { stream, certificates } = open(stream, transport, gate).await.map_err(|end| (Who::new(), end))?;
+) -> Result<(Socket, Admitted, Vec<CertificateDer<'static>>), (Who, Ended)> {
+    let nobody = |end: End| (Who::new(), end.into());
+    let Opened { stream, certificates } = open(stream, transport, gate).await.map_err(nobody)?;
     let mut socket = Socket::new(stream, peer, &gate.limits);
-    let connect = read_connect(&mut socket, gate.limits.packet_bytes).await.map_err(|end| (Who::new(), end))?;
+    let connect = read_connect(&mut socket, gate.limits.packet_bytes).await.map_err(nobody)?;
     let (who, writer) = (connect.client_id.clone(), Writer::new(&connect));
     let certificate = certificates.first().and_then(tls::describe);
     match admit(connect, certificate, peer, gate).await {
@@ -103,8 +121,7 @@ async fn introduce(
         Err(Refusal { code, reason, detail, secret }) => {
             writer.refusal(&mut socket.output, code, if secret { "" } else { &detail });
             let end = socket.flush().await.err().unwrap_or(End::Refused(reason, detail));
-            Box::pin(socket.linger()).await;
-            Err((who, end))
+            Err((who, Ended { end, socket: Some(Box::new(socket)), parked: None }))
         }
     }
 }
@@ -148,7 +165,7 @@ async fn serve_admitted(
     certificates: Vec<CertificateDer<'static>>,
     deadline: Instant,
     gate: &Arc<Gate>,
-) -> (End, Option<Parked>) {
+) -> Ended {
     let Admitted { connect, identity, assigned, revision } = admitted;
     let (silence, keepalive_s) = gate.limits.silence_for(connect.keepalive_s);
     socket.allow_silence(silence);
@@ -170,7 +187,7 @@ async fn serve_admitted(
         }
         Identity::Service { name, filters } => {
             let login = Login { connect, welcome, revision, deadline };
-            (Box::pin(serve_service(socket, login, name, filters, gate)).await, None)
+            Box::pin(serve_service(socket, login, name, filters, gate)).await
         }
     }
 }
@@ -190,7 +207,7 @@ async fn serve_device(
     address: DeviceAddress,
     certificates: Vec<CertificateDer<'static>>,
     gate: &Arc<Gate>,
-) -> (End, Option<Parked>) {
+) -> Ended {
     let Login { connect, mut welcome, revision, deadline } = login;
     let limits = &gate.limits;
     let writer = Writer::new(&connect);
@@ -202,11 +219,11 @@ async fn serve_device(
     let why = if connect.clean_start { Eviction::Replaced } else { Eviction::TakenOver };
     let claim = gate.devices.claim(address.device.clone(), Arc::clone(&link), why);
     let Ok((claim, earlier)) = timeout_at(deadline, claim).await else {
-        return (turn_away_admitted(socket, writer, OLDER_STAYS).await, None);
+        return turn_away_admitted(socket, writer, OLDER_STAYS).await;
     };
     // From here on it would be disconnected.
     if gate.policy.revision() != revision {
-        return (turn_away_admitted(socket, writer, POLICY_CHANGED).await, None);
+        return turn_away_admitted(socket, writer, POLICY_CHANGED).await;
     }
     if let Some(earlier) = earlier.filter(|earlier| !connect.clean_start && earlier.keeps_session) {
         link.resume(&earlier);
@@ -228,10 +245,7 @@ async fn serve_device(
     let goes_on = !expiry.is_zero() && !matches!(end, End::Evicted(_) | End::Shutdown | End::JournalStopped);
     // Otherwise the claim ends here, and only now may a newer connection of the device begin.
     let parked = goes_on.then(|| Parked { address, will, expiry, claim });
-    if matches!(end, End::Refused(..)) {
-        Box::pin(socket.linger()).await;
-    }
-    (end, parked)
+    Ended { end, socket: Some(Box::new(socket)), parked }
 }
 
 /// Where the answers to commands go; the command's id follows.
@@ -240,7 +254,13 @@ fn answers_of(address: &DeviceAddress) -> String {
     answer[..=answer.rfind('/').unwrap_or(0)].to_owned()
 }
 
-async fn serve_service(mut socket: Socket, login: Login, name: String, filters: Vec<String>, gate: &Arc<Gate>) -> End {
+async fn serve_service(
+    mut socket: Socket,
+    login: Login,
+    name: String,
+    filters: Vec<String>,
+    gate: &Arc<Gate>,
+) -> Ended {
     let Login { connect, mut welcome, revision, deadline } = login;
     let writer = Writer::new(&connect);
     let key = (name.clone(), connect.client_id);
@@ -261,18 +281,14 @@ async fn serve_service(mut socket: Socket, login: Login, name: String, filters: 
     };
     let socket = session.leave(&end).await;
     drop(claim);
-    if matches!(end, End::Refused(..)) {
-        Box::pin(socket.linger()).await;
-    }
-    end
+    Ended { end, socket: Some(Box::new(socket)), parked: None }
 }
 
 /// The client may try again.
-async fn turn_away_admitted(mut socket: Socket, writer: Writer, reason: &'static str) -> End {
+async fn turn_away_admitted(mut socket: Socket, writer: Writer, reason: &'static str) -> Ended {
     writer.refusal(&mut socket.output, Code::Unavailable, reason);
     let end = socket.flush().await.err().unwrap_or_else(|| End::refused(Reason::Handshake, reason));
-    socket.linger().await;
-    end
+    Ended { end, socket: Some(Box::new(socket)), parked: None }
 }
 
 fn late() -> End {

@@ -157,6 +157,10 @@ fn verifier(
         let lists = CertificateRevocationListDer::pem_file_iter(crl)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .map_err(|error| file("revocation list", crl, &error))?;
+        if lists.is_empty() {
+            let reason = "holds no revocation list; it must be PEM, with a line -----BEGIN X509 CRL-----".to_owned();
+            return Err(TlsError::File { what: "revocation list", path: crl.clone(), reason });
+        }
         builder = builder.with_crls(lists);
     }
     if !files.client_certificate_required {
