@@ -45,7 +45,7 @@ struct Ended {
     end: End,
     /// Still open for our last words.
     socket: Option<Box<Socket>>,
-    parked: Option<Parked>,
+    parked: Option<Box<Parked>>,
 }
 
 impl From<End> for Ended {
@@ -244,7 +244,7 @@ async fn serve_device(
     let Remains { socket, will, expiry } = Box::pin(session.leave(&end, will)).await;
     let goes_on = !expiry.is_zero() && !matches!(end, End::Evicted(_) | End::Shutdown | End::JournalStopped);
     // Otherwise the claim ends here, and only now may a newer connection of the device begin.
-    let parked = goes_on.then(|| Parked { address, will, expiry, claim });
+    let parked = goes_on.then(|| Box::new(Parked { address, will, expiry, claim }));
     Ended { end, socket: Some(Box::new(socket)), parked }
 }
 
