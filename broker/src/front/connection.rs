@@ -29,6 +29,7 @@ use super::{Gate, Transport, shut_down};
 
 /// Why a client that was let in is turned away all the same.
 const OLDER_STAYS: &str = "an older connection of this client did not end in time";
+const NEWER_CAME: &str = "a newer connection of this client came meanwhile";
 const POLICY_CHANGED: &str = "who is let in changed during the login; try again";
 
 /// Who a connection claims to be, for the log.
@@ -218,8 +219,10 @@ async fn serve_device(
         DeviceLink::new(limits.commands_queued, packet_bytes, keeps, certificates, Arc::clone(&gate.online));
     let why = if connect.clean_start { Eviction::Replaced } else { Eviction::TakenOver };
     let claim = gate.devices.claim(address.device.clone(), Arc::clone(&link), why);
-    let Ok((claim, earlier)) = timeout_at(deadline, claim).await else {
-        return turn_away_admitted(socket, writer, OLDER_STAYS).await;
+    let (claim, earlier) = match timeout_at(deadline, claim).await {
+        Ok(Some(claimed)) => claimed,
+        Ok(None) => return turn_away_admitted(socket, writer, NEWER_CAME).await,
+        Err(_) => return turn_away_admitted(socket, writer, OLDER_STAYS).await,
     };
     // From here on it would be disconnected.
     if gate.policy.revision() != revision {
@@ -264,8 +267,11 @@ async fn serve_service(
     let Login { connect, mut welcome, revision, deadline } = login;
     let writer = Writer::new(&connect);
     let key = (name.clone(), connect.client_id);
-    let Ok((claim, _)) = timeout_at(deadline, gate.services.claim(key, Arc::new(()), Eviction::Replaced)).await else {
-        return turn_away_admitted(socket, writer, OLDER_STAYS).await;
+    let claim = gate.services.claim(key, Arc::new(()), Eviction::Replaced);
+    let (claim, _) = match timeout_at(deadline, claim).await {
+        Ok(Some(claimed)) => claimed,
+        Ok(None) => return turn_away_admitted(socket, writer, NEWER_CAME).await,
+        Err(_) => return turn_away_admitted(socket, writer, OLDER_STAYS).await,
     };
     if gate.policy.revision() != revision {
         return turn_away_admitted(socket, writer, POLICY_CHANGED).await;

@@ -14,7 +14,7 @@ pub(super) struct Registry<K, L> {
 }
 
 struct Place<L> {
-    /// Tells connections of one key apart.
+    /// Tells connections of one key apart; the newer has the greater.
     number: u64,
     link: Arc<L>,
     leave: Arc<Leave>,
@@ -61,15 +61,17 @@ impl<K: Eq + Hash + Clone, L> Registry<K, L> {
         Arc::new(Self { places: Mutex::new(HashMap::new()), next: AtomicU64::new(0) })
     }
 
-    /// Takes a key; asks a connection that has it to leave, and waits until it is gone. Returns what that one had put
-    /// here, too.
-    pub async fn claim(self: &Arc<Self>, key: K, link: Arc<L>, why: Eviction) -> (Claim<K, L>, Option<Arc<L>>) {
+    /// Takes a key; asks an older connection that has it to leave, and waits until it is gone. Returns what that one had
+    /// put here, too. `None` if a newer connection has it already, which must not be turned out by one that waited.
+    pub async fn claim(self: &Arc<Self>, key: K, link: Arc<L>, why: Eviction) -> Option<(Claim<K, L>, Option<Arc<L>>)> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut earlier = None;
         loop {
             let mut gone = {
                 let mut places = lock(&self.places);
                 match places.get(&key) {
-                    None => return (self.enter(&mut places, key, link), earlier),
+                    None => return Some((self.enter(&mut places, key, link, number), earlier)),
+                    Some(place) if place.number > number => return None,
                     Some(place) => {
                         place.leave.tell(why);
                         earlier = Some(Arc::clone(&place.link));
@@ -82,8 +84,7 @@ impl<K: Eq + Hash + Clone, L> Registry<K, L> {
         }
     }
 
-    fn enter(self: &Arc<Self>, places: &mut HashMap<K, Place<L>>, key: K, link: Arc<L>) -> Claim<K, L> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
+    fn enter(self: &Arc<Self>, places: &mut HashMap<K, Place<L>>, key: K, link: Arc<L>, number: u64) -> Claim<K, L> {
         let leave = Arc::new(Leave::default());
         let (sender, gone) = watch::channel(());
         places.insert(key.clone(), Place { number, link, leave: Arc::clone(&leave), gone });
@@ -140,13 +141,35 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn who_waited_does_not_turn_out_who_came_later() {
+        let registry = Registry::new();
+        let (first, _) = registry.claim("a", Arc::new(1), Eviction::TakenOver).await.unwrap();
+        let waiting = [2, 3, 4].map(|number| {
+            let registry = Arc::clone(&registry);
+            tokio::spawn(async move { registry.claim("a", Arc::new(number), Eviction::TakenOver).await })
+        });
+        first.evicted().await;
+        tokio::task::yield_now().await;
+        drop(first);
+        let mut links = Vec::new();
+        for claim in waiting {
+            // Whoever has it leaves for a newer one.
+            if let Some((claim, _)) = claim.await.unwrap() {
+                links.push(registry.link(&"a").as_deref().copied());
+                drop(claim);
+            }
+        }
+        assert_eq!(links.last(), Some(&Some(4)));
+    }
+
+    #[tokio::test]
     async fn the_newer_waits_for_the_older() {
         let registry = Registry::new();
-        let (old, none) = registry.claim("a", Arc::new(1), Eviction::TakenOver).await;
+        let (old, none) = registry.claim("a", Arc::new(1), Eviction::TakenOver).await.unwrap();
         assert_eq!(none, None);
         let newer = tokio::spawn({
             let registry = Arc::clone(&registry);
-            async move { registry.claim("a", Arc::new(2), Eviction::Replaced).await }
+            async move { registry.claim("a", Arc::new(2), Eviction::Replaced).await.unwrap() }
         });
         assert_eq!(old.evicted().await, Eviction::Replaced);
         assert!(!newer.is_finished());
