@@ -22,6 +22,7 @@ pub mod fanout;
 mod filter;
 pub mod front;
 pub mod journal;
+mod log_window;
 
 pub use downlink::{DeviceMessage, Downlinks, SendError};
 pub use edge::{Edge, EdgeWatch};

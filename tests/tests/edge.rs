@@ -145,7 +145,7 @@ fn a_gateway_can_be_the_client_of_a_cluster() {
     let _cluster = Running::start(Command::new(program).arg("-c").arg(&config)).unwrap();
     wait_for("the cluster", WAIT, || Ok(TcpStream::connect(("127.0.0.1", port)).ok().map(drop))).unwrap();
     let config = format!(
-        "[mqtt.external]\nhost = \"127.0.0.1\"\nport = {port}\nclient_id = \"fettle-1\"\nfilters = [\"ag/v1/home/#\"]\n"
+        "[mqtt.external]\nhost = \"127.0.0.1\"\nport = {port}\nclient_id = \"fettle-1\"\nfilters = [\"ag/v1/home/#\", \"ag/v1/office/#\"]\n"
     );
     let gateway = Gateway::start(&dir.path().join("state"), &config).unwrap();
     gateway.register(&json!({"id": "AC-1", "tenant": "home", "type": "split-ac"})).unwrap();
@@ -160,6 +160,18 @@ fn a_gateway_can_be_the_client_of_a_cluster() {
         Ok((temperature(&gateway, "AC-1")? == 23.5).then_some(()))
     })
     .unwrap();
+    // A device of one tenant does not speak for another, whatever the cluster lets it publish.
+    let sent = Command::new("mosquitto_pub")
+        .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-q", "1", "-t", "ag/v1/office/AC-1/tlm", "-m"])
+        .arg(json!({"boot_id": 1, "seq": 2, "readings": {"room_temp_c": 99.5}}).to_string())
+        .status()
+        .unwrap();
+    assert!(sent.success(), "{sent}");
+    wait_for("the refusal", WAIT, || {
+        Ok(gateway.get("/api/v1/rejects")?.to_string().contains("AC-1 is not of office").then_some(()))
+    })
+    .unwrap();
+    assert_eq!(temperature(&gateway, "AC-1").unwrap(), 23.5);
     let health = gateway.get("/api/v1/health").unwrap();
     assert!(health.to_string().contains("\"cluster\""), "{health}");
 }

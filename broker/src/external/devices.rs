@@ -10,9 +10,9 @@ use tracing::warn;
 
 use super::ExternalHealth;
 use super::meters::Meters;
-use super::rejects::Window;
 use crate::downlink::{DeviceMessage, Downlink, SendError};
 use crate::front::SessionEvent;
+use crate::log_window::LogWindow;
 
 /// What a PUBLISH has besides topic and payload: fixed header, length of the topic, packet id.
 const PUBLISH_OVERHEAD: usize = 5 + 2 + 2;
@@ -100,12 +100,12 @@ pub(super) struct Devices {
     cluster: Arc<Cluster>,
     sessions: mpsc::Sender<SessionEvent>,
     limit: usize,
-    too_many: Window,
+    too_many: LogWindow,
 }
 
 impl Devices {
     pub fn new(cluster: Arc<Cluster>, sessions: mpsc::Sender<SessionEvent>, limit: usize) -> Self {
-        Self { cluster, sessions, limit, too_many: Window::default() }
+        Self { cluster, sessions, limit, too_many: LogWindow::default() }
     }
 
     /// A device has said something.

@@ -1,12 +1,9 @@
 //! Messages of the cluster that are not taken: counted always, logged once per window.
 
-use std::time::{Duration, Instant};
-
 use metrics::{Counter, counter};
 use tracing::warn;
 
-/// One line per reason and minute: a cluster full of other people's messages must not fill the log.
-const WINDOW: Duration = Duration::from_secs(60);
+use crate::log_window::LogWindow;
 
 /// Why a message is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,12 +32,12 @@ impl Reason {
 }
 
 /// Counters and log windows, one for each reason.
-pub(super) struct Rejects(Vec<(Reason, Counter, Window)>);
+pub(super) struct Rejects(Vec<(Reason, Counter, LogWindow)>);
 
 impl Rejects {
     pub fn new() -> Self {
         let entry = |reason: Reason| {
-            (reason, counter!("mqtt_external_rejected_total", "reason" => reason.label()), Window::default())
+            (reason, counter!("mqtt_external_rejected_total", "reason" => reason.label()), LogWindow::default())
         };
         Self(Reason::ALL.into_iter().map(entry).collect())
     }
@@ -57,24 +54,5 @@ impl Rejects {
                 "a message of the cluster was not taken"
             );
         }
-    }
-}
-
-/// Lets one line through at a time.
-#[derive(Default)]
-pub(super) struct Window {
-    logged_at: Option<Instant>,
-    unlogged: u64,
-}
-
-impl Window {
-    /// How many lines were held back before this one; `None` if this one is.
-    pub fn open(&mut self) -> Option<u64> {
-        if self.logged_at.is_some_and(|at| at.elapsed() < WINDOW) {
-            self.unlogged += 1;
-            return None;
-        }
-        self.logged_at = Some(Instant::now());
-        Some(std::mem::take(&mut self.unlogged))
     }
 }

@@ -21,9 +21,9 @@ use super::ExternalConfig;
 use super::devices::Cluster;
 use super::intake::Intake;
 use super::meters::Meters;
-use super::rejects::Window;
 use crate::downlink::DeviceMessage;
 use crate::journal::JournalError;
+use crate::log_window::LogWindow;
 
 /// Largest packet there is in MQTT. The cluster's own limit holds; a packet that we refused to read would end the
 /// connection, and come first in the next.
@@ -46,8 +46,8 @@ pub(super) struct Session {
     stop: watch::Receiver<bool>,
     stopping: bool,
     backoff: Duration,
-    lost: Window,
-    refused: Window,
+    lost: LogWindow,
+    refused: LogWindow,
 }
 
 /// Why a connection ended.
@@ -94,8 +94,8 @@ impl Session {
             meters,
             stop,
             stopping: false,
-            lost: Window::default(),
-            refused: Window::default(),
+            lost: LogWindow::default(),
+            refused: LogWindow::default(),
         }
     }
 

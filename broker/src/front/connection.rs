@@ -228,10 +228,7 @@ async fn serve_device(
     if gate.policy.revision() != revision {
         return turn_away_admitted(socket, writer, POLICY_CHANGED).await;
     }
-    if let Some(earlier) = earlier.filter(|earlier| !connect.clean_start && earlier.keeps_session) {
-        link.resume(&earlier);
-        welcome.session_present = true;
-    }
+    welcome.session_present = earlier.is_some_and(|earlier| !connect.clean_start && link.resume(&earlier));
     let granted = u32::try_from(expiry.as_secs()).unwrap_or(u32::MAX);
     welcome.session_expiry_s = (granted != connect.session_expiry_s).then_some(granted);
     welcome.response_information = connect.wants_response_information.then(|| answers_of(&address));

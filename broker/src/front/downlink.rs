@@ -71,7 +71,7 @@ pub(super) struct DeviceLink {
     /// What the device proved to own; empty if it logged in otherwise.
     pub certificates: Vec<CertificateDer<'static>>,
     /// Whether the session may outlive the connection.
-    pub keeps_session: bool,
+    keeps_session: AtomicBool,
     online: AtomicBool,
     /// Counts the devices that are online.
     total: Arc<AtomicUsize>,
@@ -97,6 +97,7 @@ impl DeviceLink {
     ) -> (Arc<Self>, mpsc::Receiver<Queued>) {
         let (sender, receiver) = mpsc::channel(queue.max(1));
         let (session, online) = (Mutex::default(), AtomicBool::new(false));
+        let keeps_session = AtomicBool::new(keeps_session);
         let link = Self { queue: sender, session, packet_bytes, certificates, keeps_session, online, total };
         (Arc::new(link), receiver)
     }
@@ -110,10 +111,19 @@ impl DeviceLink {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Goes on with the session of an earlier connection.
-    pub fn resume(&self, earlier: &Self) {
-        let session = std::mem::take(&mut *earlier.session());
-        *self.session() = session;
+    /// Goes on with the session of an earlier connection, if there is one still.
+    pub fn resume(&self, earlier: &Self) -> bool {
+        let goes_on = earlier.keeps_session.load(Ordering::Acquire);
+        if goes_on {
+            let session = std::mem::take(&mut *earlier.session());
+            *self.session() = session;
+        }
+        goes_on
+    }
+
+    /// The session is over.
+    pub fn forget_session(&self) {
+        self.keeps_session.store(false, Ordering::Release);
     }
 
     /// Sets whether commands can be sent; whether that is a change.

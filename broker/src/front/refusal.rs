@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use metrics::{Counter, counter};
 use tokio::sync::mpsc;
@@ -10,9 +9,7 @@ use tracing::warn;
 
 use super::SessionEvent;
 use super::wire::Code;
-
-/// One line per reason and minute: a fleet with a wrong setting must not fill the log.
-const WINDOW: Duration = Duration::from_secs(60);
+use crate::log_window::LogWindow;
 
 /// What a client did that we do not take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,12 +163,6 @@ pub(super) struct Refusals {
     record: mpsc::Sender<SessionEvent>,
 }
 
-#[derive(Default)]
-struct LogWindow {
-    logged_at: Option<Instant>,
-    unlogged: u64,
-}
-
 impl Refusals {
     pub fn new(record: mpsc::Sender<SessionEvent>) -> Self {
         let entry =
@@ -189,15 +180,8 @@ impl Refusals {
                 SessionEvent::Refused { who: who.to_owned(), reason: reason.label(), detail: detail.to_owned() };
             let _ = self.record.try_send(event);
         }
-        let unlogged = {
-            let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
-            if window.logged_at.is_some_and(|at| at.elapsed() < WINDOW) {
-                window.unlogged += 1;
-                return;
-            }
-            window.logged_at = Some(Instant::now());
-            std::mem::take(&mut window.unlogged)
-        };
+        let opened = window.lock().unwrap_or_else(PoisonError::into_inner).open();
+        let Some(unlogged) = opened else { return };
         warn!(reason = reason.label(), %peer, client = who, detail, unlogged_before = unlogged, "client refused");
     }
 }

@@ -51,6 +51,7 @@ impl Leave {
 pub(super) struct Claim<K: Eq + Hash, L> {
     registry: Arc<Registry<K, L>>,
     key: K,
+    link: Arc<L>,
     number: u64,
     leave: Arc<Leave>,
     _gone: watch::Sender<()>,
@@ -87,8 +88,8 @@ impl<K: Eq + Hash + Clone, L> Registry<K, L> {
     fn enter(self: &Arc<Self>, places: &mut HashMap<K, Place<L>>, key: K, link: Arc<L>, number: u64) -> Claim<K, L> {
         let leave = Arc::new(Leave::default());
         let (sender, gone) = watch::channel(());
-        places.insert(key.clone(), Place { number, link, leave: Arc::clone(&leave), gone });
-        Claim { registry: Arc::clone(self), key, number, leave, _gone: sender }
+        places.insert(key.clone(), Place { number, link: Arc::clone(&link), leave: Arc::clone(&leave), gone });
+        Claim { registry: Arc::clone(self), key, link, number, leave, _gone: sender }
     }
 
     /// What the connection of a key put here.
@@ -110,6 +111,11 @@ impl<K: Eq + Hash + Clone, L> Registry<K, L> {
 }
 
 impl<K: Eq + Hash, L> Claim<K, L> {
+    /// What was put here.
+    pub fn link(&self) -> &L {
+        &self.link
+    }
+
     /// Waits until the connection must go.
     pub async fn evicted(&self) -> Eviction {
         loop {

@@ -43,6 +43,13 @@ impl Shard {
                 continue;
             }
             let Some(room) = self.rooms.get_mut(device) else { continue };
+            // The front sees to this; the access list of a cluster may not.
+            if room.address != record.address {
+                let refusal =
+                    refusal("tenant", "tenant", format!("device {device} is not of {}", record.address.tenant));
+                self.refuse(&record, vec![refusal]);
+                continue;
+            }
             if record.position.0 < room.flushed {
                 continue;
             }
