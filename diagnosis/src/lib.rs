@@ -39,6 +39,7 @@ mod detector;
 mod diagnose;
 mod drift;
 mod expression;
+pub mod fault_tree;
 mod model;
 mod observe;
 mod precondition;

@@ -1,0 +1,3 @@
+//! `fault-tree`: what a service engineer uses beside an editor.
+
+fn main() {}
