@@ -9,6 +9,9 @@
 //! Knows nothing of appliances, detectors or devices; [`crate::catalogue`] maps causes onto
 //! events, and `inference` adds the evidence.
 
+pub mod exchange;
 mod model;
+mod problem;
 
 pub use model::{CommonCause, Event, EventKind, FaultTree, Gate, Input, Law, Logic, Node, Sharing, Spread};
+pub use problem::{Problem, ProblemKind, Problems};
