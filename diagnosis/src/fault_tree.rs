@@ -9,18 +9,11 @@
 //! Knows nothing of appliances, detectors or devices; [`crate::catalogue`] maps causes onto
 //! events, and `inference` adds the evidence.
 
-mod bdd;
-mod blocks;
-mod cut_sets;
-mod diagram;
-mod formula;
+pub mod exchange;
 mod model;
-mod order;
-mod quantify;
-mod table;
-mod zbdd;
+mod problem;
+mod solve;
 
-pub use cut_sets::{CutSet, CutSets, Ranked};
-pub use diagram::Diagram;
 pub use model::{CommonCause, Event, EventKind, FaultTree, Gate, Input, Law, Logic, Node, Sharing, Spread};
-pub use quantify::{Limits, QuantifyError};
+pub use problem::{Problem, ProblemKind, Problems};
+pub use solve::{CutSet, CutSets, Diagram, Limits, QuantifyError, Ranked};
