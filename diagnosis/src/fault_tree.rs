@@ -9,9 +9,23 @@
 //! Knows nothing of appliances, detectors or devices; [`crate::catalogue`] maps causes onto
 //! events, and `inference` adds the evidence.
 
+mod bdd;
+mod blocks;
+mod check;
+mod cut_sets;
+mod diagram;
 pub mod exchange;
+mod formula;
 mod model;
+mod order;
 mod problem;
+mod quantify;
+mod table;
+mod zbdd;
 
+pub use check::check;
+pub use cut_sets::{CutSet, CutSets, Ranked};
+pub use diagram::Diagram;
 pub use model::{CommonCause, Event, EventKind, FaultTree, Gate, Input, Law, Logic, Node, Sharing, Spread};
 pub use problem::{Problem, ProblemKind, Problems};
+pub use quantify::{Limits, QuantifyError};

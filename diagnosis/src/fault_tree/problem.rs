@@ -107,9 +107,14 @@ impl Problems {
         }
     }
 
+    /// Whether the tree has no meaning as it stands.
+    pub fn is_fatal(&self) -> bool {
+        self.0.iter().any(|problem| problem.kind.is_fatal())
+    }
+
     /// The value, if nothing fatal was found.
     pub(crate) fn unless_fatal<T>(self, value: T) -> Result<T, Self> {
-        if self.0.iter().any(|problem| problem.kind.is_fatal()) { Err(self) } else { Ok(value) }
+        if self.is_fatal() { Err(self) } else { Ok(value) }
     }
 }
 
