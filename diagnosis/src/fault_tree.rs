@@ -23,7 +23,7 @@ mod quantify;
 mod table;
 mod zbdd;
 
-pub use check::check;
+pub use check::{check, check_exactly};
 pub use cut_sets::{CutSet, CutSets, Ranked};
 pub use diagram::Diagram;
 pub use model::{CommonCause, Event, EventKind, FaultTree, Gate, Input, Law, Logic, Node, Sharing, Spread};

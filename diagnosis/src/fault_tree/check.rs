@@ -4,21 +4,23 @@
 
 mod law;
 mod order;
+mod settled;
 
 use std::collections::HashSet;
 
+use super::diagram::Diagram;
 use super::exchange::{Place, Places, Written};
 use super::model::{CommonCause, Event, EventKind, FaultTree, Gate, Input, Law, Logic, Node, Sharing};
 use super::problem::{ProblemKind, Problems};
+use super::quantify::Limits;
+use settled::settled;
 
 #[cfg(feature = "cli")]
 pub(super) use law::wrong as wrong_law;
 
-/// Everything that is wrong with a tree, in the order events, gates, common causes, top.
-///
-/// `constant` may tell by exact logic whether the top event is the same whatever happens; it is
-/// asked only about trees that have a meaning.
-pub fn check(written: &Written, constant: &dyn Fn(&FaultTree) -> Option<bool>) -> Problems {
+/// Everything that is wrong with a tree, in the order events, gates, common causes, top. Takes
+/// time about linear in its size.
+pub fn check(written: &Written) -> Problems {
     let Written { tree, places } = written;
     let mut check = Check { tree, places, problems: Problems::default() };
     check.references();
@@ -34,10 +36,22 @@ pub fn check(written: &Written, constant: &dyn Fn(&FaultTree) -> Option<bool>) -
         check.circle(circle);
     }
     check.unused();
-    if check.problems.is_fatal() {
-        return check.problems;
+    if !check.problems.is_fatal() {
+        check.top(constant_top(tree, &order.gates));
     }
-    check.top(constant_top(tree, &order.gates).or_else(|| constant(tree)));
+    check.problems
+}
+
+/// As [`check`], and finds by exact logic whether the top event is the same whatever happens, if
+/// the tree is static and that fits the limits.
+pub fn check_exactly(written: &Written, limits: &Limits<'_>) -> Problems {
+    let Written { tree, places } = written;
+    let problems = check(written);
+    if problems.is_fatal() || problems.0.iter().any(|problem| problem.kind.is_constant_top()) {
+        return problems;
+    }
+    let mut check = Check { tree, places, problems };
+    check.top(Diagram::compile(tree, limits).ok().and_then(|diagram| settled(&diagram)));
     check.problems
 }
 

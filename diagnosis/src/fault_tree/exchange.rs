@@ -9,7 +9,7 @@ pub mod mef;
 mod xml;
 
 use super::model::FaultTree;
-use super::problem::{Problem, ProblemKind};
+use super::problem::{Problem, ProblemKind, Problems};
 
 /// A text and the name of its file.
 #[derive(Debug, Clone, Copy)]
@@ -78,11 +78,51 @@ impl Places {
 /// Longest text that is read. The largest trees in use are below 10 MB.
 pub const MAX_BYTES: usize = 64 << 20;
 
-/// Refuses a text that is too long to be read.
-fn check_size(source: Source<'_>) -> Result<(), Problem> {
-    if source.text.len() <= MAX_BYTES {
-        return Ok(());
+/// What is said of a text that is longer.
+pub fn too_big(file: &str) -> Problem {
+    let reason = format!("is longer than {MAX_BYTES} bytes: split the model");
+    Problem { kind: ProblemKind::TooBig, file: file.to_owned(), line: 0, field: "file".to_owned(), reason }
+}
+
+/// Formats of fault trees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg(feature = "cli")]
+pub enum Format {
+    /// The catalogue's own.
+    Toml,
+    /// Open-PSA model exchange format.
+    Mef,
+    /// Galileo, with the dynamic gates this program knows.
+    Galileo,
+    /// Failure modes and effects, as a table.
+    Fmea,
+}
+
+#[cfg(feature = "cli")]
+impl Format {
+    /// What a file's extension tells.
+    pub fn of_extension(extension: &str) -> Option<Self> {
+        match extension.to_ascii_lowercase().as_str() {
+            "toml" => Some(Self::Toml),
+            "xml" | "opsa" | "mef" => Some(Self::Mef),
+            "dft" | "gal" | "galileo" => Some(Self::Galileo),
+            "csv" => Some(Self::Fmea),
+            _ => None,
+        }
     }
-    let reason = format!("is {} bytes long, at most {MAX_BYTES} are read: split the model", source.text.len());
-    Err(Problem { kind: ProblemKind::TooBig, file: source.file.to_owned(), line: 0, field: "file".to_owned(), reason })
+}
+
+/// Reads one tree from its files.
+///
+/// # Errors
+/// Everything that is wrong in the files; what the tree means is for `check`.
+#[cfg(feature = "cli")]
+pub fn read(format: Format, sources: &[Source<'_>], options: &Options) -> Result<Written, Problems> {
+    if let Some(source) = sources.iter().find(|source| source.text.len() > MAX_BYTES) {
+        return Err(too_big(source.file).into());
+    }
+    match format {
+        Format::Mef => mef::read_files(sources, options),
+        Format::Toml | Format::Galileo | Format::Fmea => Err(Problems::default()),
+    }
 }

@@ -88,7 +88,12 @@ impl ProblemKind {
 
     /// Whether the tree has no meaning as it stands; the rest is merely odd.
     pub fn is_fatal(self) -> bool {
-        !matches!(self, Self::Unused | Self::NeverHappens | Self::AlwaysHappens)
+        self != Self::Unused && !self.is_constant_top()
+    }
+
+    /// Whether the top event is the same whatever happens.
+    pub(crate) fn is_constant_top(self) -> bool {
+        matches!(self, Self::NeverHappens | Self::AlwaysHappens)
     }
 }
 

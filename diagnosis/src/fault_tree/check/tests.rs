@@ -29,7 +29,7 @@ fn event(name: &str) -> Event {
 
 /// Kinds of the problems and what they are about.
 fn found(written: &Written) -> Vec<(ProblemKind, String)> {
-    check(written, &|_| None).0.into_iter().map(|problem| (problem.kind, problem.field)).collect()
+    check(written).0.into_iter().map(|problem| (problem.kind, problem.field)).collect()
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn a_sound_tree_has_no_problem() {
 fn a_circle_is_told_with_its_way() {
     let round =
         tree(&["a"], &[("top", Logic::Or, &["p", "a"]), ("p", Logic::And, &["q", "a"]), ("q", Logic::Or, &["a", "p"])]);
-    let problems = check(&round, &|_| panic!("a circle has no logic"));
+    let problems = check_exactly(&round, &Limits::default());
     assert_eq!(problems.to_string(), "tree:0: p: depends on itself, p -> q -> p: break the circle");
 }
 
@@ -92,10 +92,24 @@ fn house_events_that_settle_the_top_event_are_told() {
 }
 
 #[test]
-fn exact_logic_is_asked_when_constants_settle_nothing() {
-    let always = tree(&["a"], &[("top", Logic::Or, &["a", "!a"])]);
-    let problems = check(&always, &|_| Some(true));
-    assert_eq!(problems.0.iter().map(|p| p.kind).collect::<Vec<_>>(), [ProblemKind::AlwaysHappens]);
+fn exact_logic_settles_what_constants_do_not() {
+    let kinds = |logic: Logic, inputs: &[&str]| {
+        let written =
+            tree(&["a", "b"], &[("top", Logic::Or, &["g", "b"]), ("g", logic, inputs), ("h", Logic::Or, &["b"])]);
+        let problems = check_exactly(&written, &Limits::default());
+        problems
+            .0
+            .into_iter()
+            .map(|problem| problem.kind)
+            .filter(|kind| *kind != ProblemKind::Unused)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(Logic::Or, &["a", "!a"]), [ProblemKind::AlwaysHappens]);
+    assert_eq!(kinds(Logic::Or, &["a", "!b"]), [ProblemKind::AlwaysHappens]);
+    assert_eq!(kinds(Logic::And, &["a", "!a"]), []);
+    let never = tree(&["a", "b"], &[("top", Logic::And, &["g", "b"]), ("g", Logic::And, &["a", "!b"])]);
+    assert_eq!(found(&never), []);
+    assert_eq!(check_exactly(&never, &Limits::default()).0[0].kind, ProblemKind::NeverHappens);
 }
 
 #[test]
@@ -104,7 +118,7 @@ fn common_causes_have_members_and_factors_that_fit() {
     let mut reasons = |members: &[usize], sharing: Sharing| {
         let group = CommonCause { name: "g".to_owned(), members: members.to_vec(), law: Law::Constant(0.1), sharing };
         written.tree.common_causes = vec![group];
-        check(&written, &|_| None).0.into_iter().map(|problem| problem.reason).collect::<Vec<_>>()
+        check(&written).0.into_iter().map(|problem| problem.reason).collect::<Vec<_>>()
     };
     assert_eq!(reasons(&[0, 1], Sharing::Beta(0.1)), [""; 0]);
     assert_eq!(reasons(&[0, 1, 2], Sharing::Mgl(vec![0.1, 0.2])), [""; 0]);
@@ -137,7 +151,7 @@ fn a_chain_of_a_million_gates_is_walked() {
 fn a_long_circle_is_told_in_short() {
     let mut deep = chain(1_000);
     deep.tree.gates[999].inputs[0].node = Node::Gate(1);
-    let problems = check(&deep, &|_| None);
+    let problems = check(&deep);
     assert_eq!(problems.0[0].kind, ProblemKind::Cycle);
     assert!(problems.0[0].reason.len() < 500, "{}", problems.0[0].reason);
 }

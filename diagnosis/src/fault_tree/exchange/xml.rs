@@ -84,7 +84,6 @@ impl<'t> Document<'t> {
     /// # Errors
     /// What is no XML, and what is beyond a limit.
     pub fn parse(source: Source<'t>) -> Result<Self, Problem> {
-        super::check_size(source)?;
         let text = source.text.trim_start_matches('\u{feff}');
         let mut parser = Parser {
             file: source.file,
