@@ -17,6 +17,7 @@ use settled::settled;
 
 #[cfg(feature = "cli")]
 pub(super) use law::wrong as wrong_law;
+pub(super) use order::{Reached, reached};
 
 /// Everything that is wrong with a tree, in the order events, gates, common causes, top. Takes
 /// time about linear in its size.

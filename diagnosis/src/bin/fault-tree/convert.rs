@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use diagnosis::fault_tree::Problems;
+use diagnosis::fault_tree::exchange;
 
 use crate::input::Input;
 use crate::output;
@@ -38,10 +40,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let tree = args.input.read_sound()?;
     let text = match args.to {
         To::Toml => String::new(),
-        To::Mef => {
-            let _ = &tree;
-            String::new()
-        }
+        To::Mef => exchange::mef::write(&tree).map_err(Problems::from)?,
     };
     output::write(args.output, &text)?;
     Ok(ExitCode::SUCCESS)

@@ -57,13 +57,13 @@ pub(super) fn inputs_first(tree: &FaultTree) -> Order {
 }
 
 /// What leads to the top event.
-pub(super) struct Reached {
+pub(in crate::fault_tree) struct Reached {
     pub events: Vec<bool>,
     pub gates: Vec<bool>,
 }
 
 /// Finds what leads to the top event.
-pub(super) fn reached(tree: &FaultTree) -> Reached {
+pub(in crate::fault_tree) fn reached(tree: &FaultTree) -> Reached {
     let mut reached = Reached { events: vec![false; tree.events.len()], gates: vec![false; tree.gates.len()] };
     reached.gates[tree.top] = true;
     let mut open = vec![tree.top];

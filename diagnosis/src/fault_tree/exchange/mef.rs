@@ -13,6 +13,7 @@ mod definitions;
 mod expression;
 mod formula;
 mod group;
+mod write;
 
 use std::collections::{HashMap, HashSet};
 
@@ -21,6 +22,8 @@ use super::{Options, Place, Places, Source, Written};
 use crate::fault_tree::model::{Event, FaultTree, Node};
 use crate::fault_tree::problem::{Problem, ProblemKind, Problems};
 use definitions::{Defined, Definitions};
+
+pub use write::write;
 
 /// Reads a model from one file.
 ///
