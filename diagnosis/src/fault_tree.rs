@@ -9,6 +9,14 @@
 //! Knows nothing of appliances, detectors or devices; [`crate::catalogue`] maps causes onto
 //! events, and `inference` adds the evidence.
 
+mod common_cause;
+mod dynamic;
+mod expand;
+mod law;
 mod model;
 
+pub use common_cause::{CommonCauseError, MAX_COMMON_CAUSE_EVENTS, MAX_COMMON_CAUSE_NAMES};
+pub use dynamic::{DynamicError, MAX_EXPECTED_FAILURES, MAX_SEQUENCE, MAX_WARM_SPARES};
+pub use expand::{ExpandError, Origin, StaticTree, expand};
+pub use law::LawError;
 pub use model::{CommonCause, Event, EventKind, FaultTree, Gate, Input, Law, Logic, Node, Sharing, Spread};
