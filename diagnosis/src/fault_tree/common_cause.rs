@@ -57,7 +57,9 @@ pub enum CommonCauseError {
         events: usize,
     },
     /// Every event's name lists its members.
-    #[error("the names of its events would take more than {MAX_COMMON_CAUSE_NAMES} bytes; its members need shorter names")]
+    #[error(
+        "the names of its events would take more than {MAX_COMMON_CAUSE_NAMES} bytes; its members need shorter names"
+    )]
     NamesTooLong,
 }
 
@@ -114,9 +116,9 @@ impl Groups {
     pub(super) fn redirect(&self, gates: &mut [Gate]) {
         for input in gates.iter_mut().flat_map(|gate| &mut gate.inputs) {
             if let Node::Event(event) = input.node
-                && let Some(gate) = self.gate_of[event]
+                && let Some(Some(gate)) = self.gate_of.get(event)
             {
-                input.node = Node::Gate(gate);
+                input.node = Node::Gate(*gate);
             }
         }
     }
@@ -140,8 +142,9 @@ impl Groups {
         if matches!(kind, EventKind::House(_)) {
             return Err(CommonCauseError::HouseMember(name.clone()));
         }
-        if self.gate_of[member].is_some() {
-            return Err(CommonCauseError::MemberTwice(name.clone()));
+        if let Some(gate) = self.gate_of[member] {
+            // The event itself may bear the name of its failing alone by now.
+            return Err(CommonCauseError::MemberTwice(out.tree.gates[gate].name.clone()));
         }
         self.gate_of[member] = Some(out.tree.gates.len());
         let gate = Gate { name: name.clone(), label: label.clone(), logic: Logic::Or, inputs: Vec::new() };
@@ -190,12 +193,7 @@ fn shares(group: &CommonCause) -> Result<Vec<Share>, CommonCauseError> {
     }
 }
 
-fn check_factors(
-    name: &'static str,
-    factors: &[f64],
-    members: usize,
-    most: usize,
-) -> Result<(), CommonCauseError> {
+fn check_factors(name: &'static str, factors: &[f64], members: usize, most: usize) -> Result<(), CommonCauseError> {
     if factors.is_empty() || factors.len() > most {
         return Err(CommonCauseError::Factors { given: factors.len(), members, most });
     }

@@ -149,8 +149,7 @@ fn check_shape(gate: &Gate) -> Result<(), DynamicError> {
 /// With cumulative hazards as rates the mission takes one unit of time.
 fn probability(logic: Logic, hazards: &[f64]) -> Result<f64, DynamicError> {
     let expected: f64 = hazards.iter().sum();
-    // Written so that no number falls on the side of the error.
-    if !(expected <= MAX_EXPECTED_FAILURES) {
+    if expected > MAX_EXPECTED_FAILURES {
         return Err(DynamicError::Hazard(expected));
     }
     Ok(match logic {

@@ -103,13 +103,7 @@ impl StaticTree {
     }
 
     /// Adds an event and returns its index.
-    pub(super) fn add_event(
-        &mut self,
-        name: String,
-        label: String,
-        probability: Option<f64>,
-        origin: Origin,
-    ) -> usize {
+    pub(super) fn add_event(&mut self, name: String, label: String, probability: Option<f64>, origin: Origin) -> usize {
         let law = probability.map(Law::Constant);
         self.tree.events.push(Event { name, label, kind: EventKind::Basic, law, spread: None });
         self.probabilities.push(probability);
@@ -151,8 +145,8 @@ fn replace_dynamic_gates(tree: &FaultTree, out: &mut StaticTree) -> Result<(), E
     }
     let uses = dynamic::Uses::of(tree);
     for (index, gate) in tree.gates.iter().enumerate().filter(|(_, gate)| dynamic::is_dynamic(gate.logic)) {
-        let module =
-            dynamic::solve(tree, &uses, gate).map_err(|source| ExpandError::Dynamic { gate: gate.name.clone(), source })?;
+        let module = dynamic::solve(tree, &uses, gate)
+            .map_err(|source| ExpandError::Dynamic { gate: gate.name.clone(), source })?;
         for event in module.events {
             out.origins[event] = Origin::Absorbed { gate: index };
         }

@@ -16,10 +16,7 @@ impl Chain {
     /// One state after another: from each the next at rate `forward`, anything at rate `leave`.
     pub(super) fn sequence(forward: &[f64], leave: &[f64]) -> Self {
         let steps = forward.iter().enumerate().map(|(state, rate)| vec![(state + 1, *rate)]);
-        Self {
-            leave: leave.iter().copied().chain([0.0]).collect(),
-            steps: steps.chain([Vec::new()]).collect(),
-        }
+        Self { leave: leave.iter().copied().chain([0.0]).collect(), steps: steps.chain([Vec::new()]).collect() }
     }
 
     /// Units of which the first that has not failed works, and the others wait at `dormancy` times
