@@ -5,27 +5,9 @@ use crate::fault_tree::problem::ProblemKind;
 
 /// What is wrong with a law.
 pub(in crate::fault_tree) fn wrong(law: &Law) -> Option<(ProblemKind, String)> {
-    if let Law::Constant(probability) = law {
-        let outside = !(0.0..=1.0).contains(probability);
-        return outside
-            .then(|| (ProblemKind::Probability, format!("is {probability}, a probability lies between 0 and 1")));
-    }
-    let reason = match *law {
-        Law::Constant(_) => None,
-        Law::Exponential { rate, time } => negative(&[("rate", rate), ("time", time)]),
-        Law::Weibull { scale, shape, age, time } => {
-            not_above(&[("scale", scale), ("shape", shape)]).or_else(|| negative(&[("age", age), ("time", time)]))
-        }
-        Law::Repairable { on_demand, rate, repair, time } => {
-            let outside = !(0.0..=1.0).contains(&on_demand);
-            let numbers = [("rate", rate), ("repair rate", repair), ("time", time)];
-            let on_demand = || format!("probability on demand is {on_demand}, must lie between 0 and 1");
-            negative(&numbers).or_else(|| outside.then(on_demand))
-        }
-        Law::PeriodicTest { rate, interval, first, time } => not_above(&[("test interval", interval)])
-            .or_else(|| negative(&[("rate", rate), ("first test", first), ("time", time)])),
-    };
-    reason.map(|reason| (ProblemKind::Number, reason))
+    let error = law.probability().err()?;
+    let kind = if matches!(law, Law::Constant(_)) { ProblemKind::Probability } else { ProblemKind::Number };
+    Some((kind, error.to_string()))
 }
 
 /// What is wrong with a spread.
