@@ -261,7 +261,7 @@ fn cases() -> Vec<Case> {
         case("split-ac", "room_sensor_offset", Expected::Repair("recalibrate_sensor"), 1.0, |s| {
             let base = ac_stopped(s);
             let read = number(&base, "room_temp_c") + 2.6;
-            with(base, &[("room_temp_c", read.into())])
+            with(base, &[("mode", "off".into()), ("room_temp_c", read.into())])
         }),
         case("split-ac", "wrong_parameter_set", Expected::Repair("restore_parameters"), 3.0, |s| {
             with(
