@@ -1,6 +1,5 @@
 //! `fault-tree draw`: a picture of a tree.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -17,6 +16,6 @@ pub struct Args {
 /// # Errors
 /// What is wrong with the tree, or a file that cannot be read or written.
 pub fn run(args: Args) -> Result<ExitCode> {
-    let _ = args.input.read_sound()?;
+    let _ = args.input.read()?;
     Ok(ExitCode::SUCCESS)
 }
