@@ -6,6 +6,10 @@
 #[cfg(all(test, feature = "cli"))]
 mod arbitrary;
 #[cfg(feature = "cli")]
+pub mod fmea;
+#[cfg(feature = "cli")]
+pub mod galileo;
+#[cfg(feature = "cli")]
 pub mod mef;
 pub mod toml;
 #[cfg(feature = "cli")]
@@ -164,6 +168,7 @@ fn read_parts(format: Format, sources: &[Source<'_>], options: &Options) -> (Wri
     match format {
         Format::Mef => mef::read_files(sources, options),
         Format::Toml => toml::read(sources, options),
-        Format::Galileo | Format::Fmea => Default::default(),
+        Format::Galileo => galileo::read(sources, options),
+        Format::Fmea => fmea::read(sources, options),
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt::Write;
 
+use super::file;
 use crate::fault_tree::exchange::{Service, Written};
 use crate::fault_tree::model::{CommonCause, Event, EventKind, FaultTree, Gate, Law, Logic, Node, Sharing, Spread};
 
@@ -93,8 +94,12 @@ impl Writer<'_> {
         }
         self.likelihood(event);
         if let Some(service) = service {
-            self.line(&format!("skill = {}", quoted(&service.skill)));
-            self.line(&format!("sop = \"\"\"\n{}\n\"\"\"", escaped(&service.sop)));
+            if !service.skill.is_empty() {
+                self.line(&format!("skill = {}", quoted(&service.skill)));
+            }
+            if !service.sop.is_empty() {
+                self.line(&format!("sop = \"\"\"\n{}\n\"\"\"", escaped(&service.sop)));
+            }
         }
     }
 
@@ -153,6 +158,9 @@ impl Writer<'_> {
 fn law_field(law: Law) -> String {
     let fields = match law {
         Law::Constant(probability) => return format!("probability = {probability:?}"),
+        Law::Exponential { rate, time } if time == file::EXPOSURE_DAYS / file::DAYS_A_YEAR => {
+            return format!("rate_per_year = {rate:?}");
+        }
         Law::Exponential { rate, time } => format!("kind = \"exponential\", rate = {rate:?}, time = {time:?}"),
         Law::Weibull { scale, shape, age, time } => {
             format!("kind = \"weibull\", scale = {scale:?}, shape = {shape:?}, age = {age:?}, time = {time:?}")
