@@ -15,6 +15,8 @@ mod check;
 mod common_cause;
 mod cut_sets;
 mod diagram;
+#[cfg(feature = "cli")]
+pub mod draw;
 mod dynamic;
 pub mod exchange;
 mod expand;

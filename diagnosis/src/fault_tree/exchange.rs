@@ -4,7 +4,7 @@
 //! reports what it cannot; whether the tree makes sense is for `check`.
 
 #[cfg(all(test, feature = "cli"))]
-mod arbitrary;
+pub(super) mod arbitrary;
 #[cfg(feature = "cli")]
 pub mod fmea;
 #[cfg(feature = "cli")]

@@ -9,7 +9,7 @@ use crate::fault_tree::model::{
 
 /// Which gates a tree may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Gates {
+pub(in crate::fault_tree) enum Gates {
     /// All.
     Any,
     /// Those that Open-PSA MEF can say.
@@ -17,7 +17,7 @@ pub(super) enum Gates {
 }
 
 /// Trees in which all that is there leads to the top event, gate 0.
-pub(super) fn tree(gates: Gates) -> impl Strategy<Value = FaultTree> {
+pub(in crate::fault_tree) fn tree(gates: Gates) -> impl Strategy<Value = FaultTree> {
     let event = (label(), kind(), law(), spread());
     let gate = (label(), logic(gates), vec((any::<prop::sample::Index>(), any::<bool>()), 2..6));
     let sizes = (vec(event, 3..10), vec(gate, 1..8), prop::option::of(sharing()));
