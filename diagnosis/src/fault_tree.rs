@@ -9,11 +9,24 @@
 //! Knows nothing of appliances, detectors or devices; [`crate::catalogue`] maps causes onto
 //! events, and `inference` adds the evidence.
 
+mod check;
+mod common_cause;
+#[cfg(feature = "cli")]
+pub mod draw;
+mod dynamic;
 pub mod exchange;
+mod expand;
+mod law;
 mod model;
 mod problem;
 mod solve;
 
+pub use check::{check, check_exactly};
+pub(crate) use check::{inputs_first, more_problems};
+pub use common_cause::{CommonCauseError, MAX_COMMON_CAUSE_EVENTS, MAX_COMMON_CAUSE_NAMES};
+pub use dynamic::{DynamicError, MAX_EXPECTED_FAILURES, MAX_SEQUENCE, MAX_WARM_SPARES};
+pub use expand::{ExpandError, Origin, StaticTree, expand};
+pub use law::LawError;
 pub use model::{CommonCause, Event, EventKind, FaultTree, Gate, Input, Law, Logic, Node, Sharing, Spread};
 pub use problem::{Problem, ProblemKind, Problems};
 pub use solve::{CutSet, CutSets, Diagram, Limits, QuantifyError, Ranked};

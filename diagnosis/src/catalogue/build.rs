@@ -32,8 +32,7 @@ pub(super) fn appliance_type(key: &str, source: &Source, errors: &mut Vec<Catalo
     let mut detector_file = open("detectors.toml");
     let detectors = detectors::read(&mut detector_file, &mut compiler);
 
-    let mut fault_file = open("faults.toml");
-    let faults = faults::read(&mut fault_file, &detectors);
+    let (faults, fault_file) = faults::read(open("faults.toml"), &detectors);
 
     let mut part_file = open("parts.toml");
     let (parts, part_needs) = repairs::parts(&mut part_file, &faults.causes);
@@ -53,7 +52,7 @@ pub(super) fn appliance_type(key: &str, source: &Source, errors: &mut Vec<Catalo
     }
     let files = [profile, detector_file, fault_file, repair_file, part_file];
     let broken = files.iter().any(|file| file.broken);
-    files.into_iter().for_each(|file| errors.extend(file.finish(broken)));
+    files.into_iter().for_each(|file| errors.extend(file.finish(broken).into_iter().map(CatalogueError::from)));
     let fingerprint = fingerprint(&datapoints, &slots, &detectors);
     let head = head.unwrap_or_else(|| ProfileHead {
         name: key.to_owned(),

@@ -88,7 +88,12 @@ impl ProblemKind {
 
     /// Whether the tree has no meaning as it stands; the rest is merely odd.
     pub fn is_fatal(self) -> bool {
-        !matches!(self, Self::Unused | Self::NeverHappens | Self::AlwaysHappens)
+        self != Self::Unused && !self.is_constant_top()
+    }
+
+    /// Whether the top event is the same whatever happens.
+    pub(crate) fn is_constant_top(self) -> bool {
+        matches!(self, Self::NeverHappens | Self::AlwaysHappens)
     }
 }
 
@@ -107,9 +112,14 @@ impl Problems {
         }
     }
 
+    /// Whether the tree has no meaning as it stands.
+    pub fn is_fatal(&self) -> bool {
+        self.0.iter().any(|problem| problem.kind.is_fatal())
+    }
+
     /// The value, if nothing fatal was found.
     pub(crate) fn unless_fatal<T>(self, value: T) -> Result<T, Self> {
-        if self.0.iter().any(|problem| problem.kind.is_fatal()) { Err(self) } else { Ok(value) }
+        if self.is_fatal() { Err(self) } else { Ok(value) }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::definitions::{Defined, Definitions};
 use super::{Place, ProblemKind, Report};
+use crate::fault_tree::check;
 use crate::fault_tree::exchange::xml::Element;
 use crate::fault_tree::model::{Law, Spread};
 
@@ -153,8 +154,10 @@ impl<'d, 't> Context<'_, 'd, 't> {
                 (Law::Constant(value.mean), value.spread)
             }
         };
-        in_range(expression, law)?;
-        Ok((law, spread))
+        match check::wrong_law(&law) {
+            Some((kind, reason)) => Err(Wrong::at(expression, kind, reason)),
+            None => Ok((law, spread)),
+        }
     }
 
     /// The mean of an expression, deviates taken at theirs, and its error where a [`Spread`] can
@@ -276,35 +279,6 @@ fn number(expression: Element<'_, '_>) -> Result<f64, Wrong> {
             Err(Wrong::at(expression, ProblemKind::Number, reason))
         }
     }
-}
-
-fn in_range(expression: Element<'_, '_>, law: Law) -> Result<(), Wrong> {
-    let reason = match law {
-        Law::Constant(p) if !(0.0..=1.0).contains(&p) => {
-            let reason = format!("is {p}, a probability lies between 0 and 1");
-            return Err(Wrong::at(expression, ProblemKind::Probability, reason));
-        }
-        Law::Exponential { rate, time } if rate < 0.0 || time < 0.0 => {
-            format!("rate {rate} or time {time} is negative")
-        }
-        Law::Repairable { on_demand, rate, repair, time }
-            if !(0.0..=1.0).contains(&on_demand) || rate < 0.0 || repair < 0.0 || time < 0.0 =>
-        {
-            format!("GLM of {on_demand}, {rate}, {repair}, {time}: the first lies between 0 and 1, none is negative")
-        }
-        Law::Weibull { scale, shape, .. } if !(scale > 0.0 && shape > 0.0) => {
-            format!("Weibull scale {scale} and shape {shape} must be above 0")
-        }
-        Law::PeriodicTest { rate, interval, first, time }
-            if rate < 0.0 || interval <= 0.0 || first < 0.0 || time < 0.0 =>
-        {
-            format!(
-                "periodic test of {rate}, {interval}, {first}, {time}: the second must be above 0, none is negative"
-            )
-        }
-        _ => return Ok(()),
-    };
-    Err(Wrong::at(expression, ProblemKind::Number, reason))
 }
 
 /// Quantile of the standard normal distribution for a probability between 0.5 and 1, by

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::definitions::{Defined, Definitions};
-use super::{Place, ProblemKind, Report};
+use super::{Place, ProblemKind, Report, flavor};
 use crate::fault_tree::exchange::xml::Element;
 use crate::fault_tree::model::{Event, EventKind, FaultTree, Gate, Input, Logic, Node};
 
@@ -19,7 +19,13 @@ pub(super) fn read_gates(definitions: &Definitions<'_, '_>, tree: &mut FaultTree
     for (index, defined) in definitions.gates.iter().enumerate() {
         let formulas = defined.element.children().filter(|e| !matches!(e.tag(), "label" | "attributes"));
         match (formulas.clone().next(), formulas.count()) {
-            (Some(formula), 1) => reader.gate(index, formula, defined),
+            (Some(formula), 1) => {
+                reader.gate(index, formula, defined);
+                let gate = &mut reader.tree.gates[index];
+                if gate.logic == Logic::And && flavor(defined.element) == Some("inhibit") {
+                    gate.logic = Logic::Inhibit;
+                }
+            }
             (_, count) => {
                 let reason = format!("has {count} formulas: a gate has one");
                 reader.report.problem(defined.place(), ProblemKind::Inputs, &defined.name, reason);
@@ -70,8 +76,7 @@ impl<'d, 't> Reader<'_, 'd, 't> {
             "atleast" => Logic::AtLeast(self.count(formula, "min", inner)?),
             "cardinality" => return self.cardinality(formula, inner),
             other => {
-                let place = Place { file: inner.defined.file, line: formula.line() };
-                self.report.problem(place, ProblemKind::Syntax, other, "is no formula of Open-PSA MEF");
+                self.wrong(formula, inner, ProblemKind::Syntax, format!("<{other}> is no formula of Open-PSA MEF"));
                 return None;
             }
         };

@@ -38,16 +38,26 @@ fn group<'d, 't>(defined: &Defined<'d, 't>, context: Context<'_, 'd, 't>) -> Res
     let distribution = element.child("distribution").and_then(|d| d.children().next());
     let (law, _) = context.law(distribution.ok_or_else(|| lacks("distribution"))?)?;
     let model = element.attribute("model").unwrap_or_default();
-    // The first factor of an alpha model is for one member, that of the others for two.
-    let first = if model == "alpha-factor" { 1 } else { 2 };
-    let factors = factors(element, first, context)?;
+    let first = match model {
+        "alpha-factor" => 1,
+        "beta-factor" => members.len(),
+        _ => 2,
+    };
+    let mut factors = factors(element, first, context)?;
     let sharing = match (model, factors.as_slice()) {
         ("beta-factor", [beta]) => Sharing::Beta(*beta),
         ("beta-factor", _) => {
             return Err(wrong(ProblemKind::CommonCause, format!("has {} factors, beta-factor has one", factors.len())));
         }
-        ("MGL", _) => Sharing::Mgl(factors),
-        ("alpha-factor", _) => Sharing::Alpha(factors),
+        // Factors that are not said are none: so many members never fail together.
+        ("MGL", _) => {
+            factors.resize(factors.len().max(members.len().saturating_sub(1)), 0.0);
+            Sharing::Mgl(factors)
+        }
+        ("alpha-factor", _) => {
+            factors.resize(factors.len().max(members.len()), 0.0);
+            Sharing::Alpha(factors)
+        }
         (other, _) => {
             let reason = format!("model {other:?} is not offered: use beta-factor, MGL or alpha-factor");
             return Err(wrong(ProblemKind::NotOffered, reason));
