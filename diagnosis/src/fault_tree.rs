@@ -14,9 +14,11 @@ mod dynamic;
 mod expand;
 mod law;
 mod model;
+mod uncertainty;
 
 pub use common_cause::{CommonCauseError, MAX_COMMON_CAUSE_EVENTS, MAX_COMMON_CAUSE_NAMES};
 pub use dynamic::{DynamicError, MAX_EXPECTED_FAILURES, MAX_SEQUENCE, MAX_WARM_SPARES};
 pub use expand::{ExpandError, Origin, StaticTree, expand};
 pub use law::LawError;
 pub use model::{CommonCause, Event, EventKind, FaultTree, Gate, Input, Law, Logic, Node, Sharing, Spread};
+pub use uncertainty::{BETA_SHAPES, MAX_TRIALS, MIN_TRIALS, Sampling, Uncertainty, UncertaintyError, propagate};
