@@ -153,6 +153,7 @@ impl Draws {
         if !(MIN_TRIALS..=MAX_TRIALS).contains(&sampling.trials) {
             return Err(UncertaintyError::Trials(sampling.trials));
         }
+        assert_eq!(events.len(), probabilities.len(), "one probability for each event");
         let mut uncertain = Vec::new();
         for (index, (event, probability)) in events.iter().zip(probabilities).enumerate() {
             if let Some(spread) = event.spread
