@@ -20,6 +20,7 @@ mod law;
 mod model;
 mod problem;
 mod solve;
+mod uncertainty;
 
 pub use check::{check, check_exactly};
 pub(crate) use check::{inputs_first, more_problems};
@@ -30,3 +31,4 @@ pub use law::LawError;
 pub use model::{CommonCause, Event, EventKind, FaultTree, Gate, Input, Law, Logic, Node, Sharing, Spread};
 pub use problem::{Problem, ProblemKind, Problems};
 pub use solve::{CutSet, CutSets, Diagram, Limits, QuantifyError, Ranked};
+pub use uncertainty::{BETA_SHAPES, MAX_TRIALS, MIN_TRIALS, Sampling, Uncertainty, UncertaintyError, propagate};
