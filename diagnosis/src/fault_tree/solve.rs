@@ -12,11 +12,14 @@ mod build;
 mod cut_sets;
 mod diagram;
 mod formula;
+mod importance;
 mod limits;
 mod order;
 mod table;
 mod zbdd;
 
+pub(super) use blocks::Leaf;
 pub use cut_sets::{CutSet, CutSets, Ranked};
 pub use diagram::Diagram;
+pub use importance::Importance;
 pub use limits::{Limits, QuantifyError};

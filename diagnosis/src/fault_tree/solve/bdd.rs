@@ -141,7 +141,7 @@ impl<'s> Bdd<'s> {
     }
 
     /// `input and more, or less`, where `less` implies `more`.
-    fn choose(&mut self, input: Edge, more: Edge, less: Edge) -> Result<Edge, Overrun> {
+    pub fn choose(&mut self, input: Edge, more: Edge, less: Edge) -> Result<Edge, Overrun> {
         let level = self.level(input);
         if self.below(input) == (Edge::TRUE, Edge::FALSE) && level < self.level(more).min(self.level(less)) {
             return self.make(level, more, less);

@@ -6,8 +6,9 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use crate::fault_tree::model::{EventKind, FaultTree, Input, Logic, Node};
 use super::limits::QuantifyError;
+use crate::fault_tree::inputs_first;
+use crate::fault_tree::model::{EventKind, FaultTree, Input, Logic, Node};
 
 /// A node, perhaps negated. Nodes below [`Formula::variables`] are events, the others gates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,7 +86,7 @@ impl Formula {
         }
         let mut builder = Builder::new(tree.events.len());
         let mut values = vec![None; tree.gates.len()];
-        for index in inputs_first(tree)? {
+        for index in inputs_first(tree).ok_or(QuantifyError::Circle)? {
             let gate = &tree.gates[index];
             let value_of = |input: &Input| {
                 let value = match input.node {
@@ -205,47 +206,6 @@ fn splices(operation: Operation, literal: Literal) -> bool {
         Operation::Xor => true,
         Operation::AtLeast(_) => false,
     }
-}
-
-/// Gates reachable from the top, each after the gates that it reads.
-///
-/// # Errors
-/// A gate that depends on itself.
-fn inputs_first(tree: &FaultTree) -> Result<Vec<usize>, QuantifyError> {
-    #[derive(Clone, Copy, PartialEq)]
-    enum Mark {
-        Unseen,
-        Open,
-        Done,
-    }
-    let mut marks = vec![Mark::Unseen; tree.gates.len()];
-    let mut order = Vec::new();
-    let mut path: Vec<(usize, usize)> = Vec::new();
-    if tree.top < tree.gates.len() {
-        path.push((tree.top, 0));
-        marks[tree.top] = Mark::Open;
-    }
-    while let Some((gate, next)) = path.last_mut() {
-        let inputs = &tree.gates[*gate].inputs;
-        let Some(input) = inputs.get(*next) else {
-            marks[*gate] = Mark::Done;
-            order.push(*gate);
-            path.pop();
-            continue;
-        };
-        *next += 1;
-        if let Node::Gate(child) = input.node {
-            match marks[child] {
-                Mark::Done => {}
-                Mark::Open => return Err(QuantifyError::Circle { gate: tree.gates[child].name.clone() }),
-                Mark::Unseen => {
-                    marks[child] = Mark::Open;
-                    path.push((child, 0));
-                }
-            }
-        }
-    }
-    Ok(order)
 }
 
 /// Makes gates, each once.
