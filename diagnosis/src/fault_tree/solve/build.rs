@@ -2,8 +2,8 @@
 //!
 //! The orders race: each gets a few nodes; those that got furthest get more; a build that
 //! is given more goes on where it stopped. How far a build gets on a small budget tells
-//! well which order of its family will end smallest, but not which family: the two leaders
-//! race to the end.
+//! well which order of its family will end smallest, less well which family: unless one
+//! leader falls behind, both race to the end.
 
 use super::bdd::{Bdd, BddNode, Edge};
 use super::blocks::Block;
@@ -30,6 +30,9 @@ const ROUNDS: [(usize, usize); 9] = [
 /// A build that failed with so many nodes gives its memory back before another has its turn.
 const LARGE: usize = 1 << 22;
 
+/// A leader that has so many times more gates left to build than the other sits out.
+const BEHIND: usize = 2;
+
 /// # Errors
 /// No order fits the limits, or the stop condition.
 pub(crate) fn build(block: &Block, limits: &Limits<'_>) -> Result<BlockDiagram, QuantifyError> {
@@ -44,6 +47,11 @@ pub(crate) fn build(block: &Block, limits: &Limits<'_>) -> Result<BlockDiagram, 
         for (index, family) in [Family::Walk, Family::Force].into_iter().enumerate() {
             if families.len() == index {
                 families.push(racers(orders(block, family)));
+            }
+            let left = |family: &Vec<Racer<'_>>| family.first().map_or(usize::MAX, Racer::left);
+            let least = families.iter().map(left).min().unwrap_or(0);
+            if seats == 1 && left(&families[index]) > least.saturating_mul(BEHIND) {
+                continue;
             }
             if let Some(diagram) = race(&mut families[index], seats, nodes, limits)? {
                 return Ok(diagram);
@@ -87,6 +95,11 @@ struct Racer<'a> {
 impl<'a> Racer<'a> {
     fn new(block: &'a Block, order: Vec<usize>, limits: &Limits<'a>) -> Self {
         Self { block, order, bdd: Bdd::new(0, limits.stop), edges: Vec::new(), furthest: 0 }
+    }
+
+    /// How many gates it had never built.
+    fn left(&self) -> usize {
+        (self.block.leaves.len() + self.block.gates.len()).saturating_sub(self.furthest)
     }
 
     fn start_again(&mut self, limits: &Limits<'a>) {
