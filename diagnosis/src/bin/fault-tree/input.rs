@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use diagnosis::fault_tree::exchange::{self, Format, MAX_BYTES, Options, Source, Written};
-use diagnosis::fault_tree::{FaultTree, Limits, Problem, ProblemKind, Problems, check};
+use diagnosis::fault_tree::{FaultTree, Limits, Problem, ProblemKind, Problems, StaticTree, check, expand};
 
 /// Which tree, and how it is read.
 #[derive(clap::Args)]
@@ -114,6 +114,14 @@ impl Input {
     /// As [`Input::read_written`].
     pub fn read(&self) -> Result<FaultTree> {
         self.read_written().map(|written| written.tree)
+    }
+
+    /// Reads a tree and makes its gates static and its events independent.
+    ///
+    /// # Errors
+    /// As [`Input::read_written`], and what cannot be expanded.
+    pub fn read_static(&self) -> Result<StaticTree> {
+        Ok(expand(&self.read()?)?)
     }
 
     fn format(&self, files: &[PathBuf]) -> Result<Format> {

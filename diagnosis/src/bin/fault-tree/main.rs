@@ -5,10 +5,14 @@
 
 mod check;
 mod convert;
+mod cut_sets;
 mod draw;
 mod failure;
+mod importance;
 mod input;
 mod output;
+mod quantify;
+mod solve;
 
 use std::process::ExitCode;
 
@@ -24,6 +28,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Check(check::Args),
+    Quantify(quantify::Args),
+    CutSets(cut_sets::Args),
+    Importance(importance::Args),
     Convert(convert::Args),
     Draw(draw::Args),
 }
@@ -32,6 +39,9 @@ fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
     let (json, result) = match command {
         Command::Check(args) => (args.input.json, check::run(args)),
+        Command::Quantify(args) => (args.input.json, quantify::run(args)),
+        Command::CutSets(args) => (args.input.json, cut_sets::run(args)),
+        Command::Importance(args) => (args.input.json, importance::run(args)),
         Command::Convert(args) => (args.input.json, convert::run(args)),
         Command::Draw(args) => (args.input.json, draw::run(args)),
     };
