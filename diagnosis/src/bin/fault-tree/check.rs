@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use diagnosis::fault_tree::Limits;
+use diagnosis::fault_tree::{Limits, Problems};
 use serde_json::json;
 
 use crate::failure::{self, INPUT};
@@ -25,7 +25,10 @@ const NODES: usize = 1_000_000;
 /// A file that cannot be read.
 pub fn run(args: Args) -> Result<ExitCode> {
     let limits = Limits { nodes: NODES, stop: &|| false };
-    let problems = args.input.open()?.inspect(&limits);
+    let problems = match args.input.open() {
+        Ok(opened) => opened.inspect(&limits),
+        Err(error) => error.downcast::<Problems>()?,
+    };
     let text = if args.input.json {
         let listed: Vec<_> = problems.0.iter().map(failure::problem).collect();
         format!("{}\n", json!({ "problems": listed }))

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use quick_xml::escape::escape;
 
 use super::unfold::Symbol;
-use crate::fault_tree::model::{EventKind, FaultTree, Logic, Node};
+use crate::fault_tree::model::{EventKind, FaultTree, Gate, Logic, Node};
 
 // Sizes in pixels.
 const COLUMN: f64 = 136.0;
@@ -42,7 +42,8 @@ pub(super) fn svg(tree: &FaultTree, symbols: &[Symbol], columns: &[f64], probabi
         Place { x, y: MARGIN + symbols[index].depth as f64 * ROW }
     };
     for (index, symbol) in symbols.iter().enumerate() {
-        picture.lines(symbol, place(index), symbol.below.iter().map(|child| (place(*child), symbols[*child].negated)));
+        let below = symbol.below.iter().map(|child| (place(*child), symbols[*child].negated));
+        picture.lines(symbol, place(index), below.collect());
     }
     for (index, symbol) in symbols.iter().enumerate() {
         picture.symbol(symbol, place(index));
@@ -76,31 +77,34 @@ impl Picture<'_> {
         self.text.write_fmt(part).expect("a String takes any text");
     }
 
-    /// Lines from a gate to what it reads; a condition leaves at its side.
-    fn lines(&mut self, symbol: &Symbol, from: Place, below: impl ExactSizeIterator<Item = (Place, bool)>) {
+    /// Lines from a gate to what it reads; a condition leaves at its side. Without circles if the
+    /// shape itself says not.
+    fn lines(&mut self, symbol: &Symbol, from: Place, mut below: Vec<(Place, bool)>) {
         let Node::Gate(gate) = symbol.node else { return };
-        let inhibit = self.tree.gates[gate].logic == Logic::Inhibit;
-        let last = below.len().saturating_sub(1);
-        let start = from.shape() + SHAPE - 6.0;
-        let bus = from.y + ROW - 14.0;
-        for (index, (to, negated)) in below.enumerate() {
-            let (x, top) = (to.x, if negated { to.y - 8.0 } else { to.y });
-            if inhibit && index == last && last > 0 {
-                let side = from.shape() + SHAPE / 2.0;
-                self.add(format_args!(
-                    "<path class=\"line\" d=\"M{:.1},{side:.1}H{x:.1}V{top:.1}\"/>\n",
-                    from.x + 20.0
-                ));
-            } else {
-                self.add(format_args!(
-                    "<path class=\"line\" d=\"M{:.1},{start:.1}V{bus:.1}H{x:.1}V{top:.1}\"/>\n",
-                    from.x
-                ));
-            }
-            if negated {
-                self.add(format_args!("<circle class=\"box\" cx=\"{x:.1}\" cy=\"{:.1}\" r=\"4\"/>\n", to.y - 4.0));
-            }
+        let gate = &self.tree.gates[gate];
+        let negation = is_negation(gate);
+        for (to, _) in below.iter().filter(|(_, negated)| *negated && !negation) {
+            self.add(format_args!("<circle class=\"box\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"4\"/>\n", to.x, to.y - 4.0));
         }
+        let end = |to: &Place, negated: bool| if negated && !negation { to.y - 8.0 } else { to.y };
+        if gate.logic == Logic::Inhibit
+            && let Some((to, negated)) = below.pop()
+        {
+            let (x, side) = (from.x + 20.0, from.shape() + SHAPE / 2.0);
+            self.add(format_args!(
+                "<path class=\"line\" d=\"M{x:.1},{side:.1}H{:.1}V{:.1}\"/>\n",
+                to.x,
+                end(&to, negated)
+            ));
+        }
+        let (Some((first, _)), Some((last, _))) = (below.first(), below.last()) else { return };
+        let (start, bus) = (from.shape() + SHAPE - 6.0, from.y + ROW - 14.0);
+        let (left, right) = (first.x.min(from.x), last.x.max(from.x));
+        let mut path = format!("M{:.1},{start:.1}V{bus:.1}M{left:.1},{bus:.1}H{right:.1}", from.x);
+        for (to, negated) in &below {
+            write!(path, "M{:.1},{bus:.1}V{:.1}", to.x, end(to, *negated)).expect("a String takes any text");
+        }
+        self.add(format_args!("<path class=\"line\" d=\"{path}\"/>\n"));
     }
 
     fn symbol(&mut self, symbol: &Symbol, place: Place) {
@@ -156,9 +160,10 @@ impl Picture<'_> {
             Node::Gate(_) if symbol.transfer => return ("M0,0L22,38H-22Z", String::new()),
             Node::Gate(gate) => {
                 let gate = &self.tree.gates[gate];
-                let negation = gate.inputs.len() == 1 && gate.inputs[0].negated;
                 return match gate.logic {
-                    Logic::Or if negation => ("M0,0L20,36H-20ZM0,36m-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0", String::new()),
+                    Logic::Or if is_negation(gate) => {
+                        ("M0,0L20,36H-20ZM0,36m-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0", String::new())
+                    }
                     Logic::Or => (OR, String::new()),
                     Logic::AtLeast(least) => (OR, format!("{least}/{}", gate.inputs.len())),
                     Logic::Xor => {
@@ -167,17 +172,22 @@ impl Picture<'_> {
                     Logic::And => ("M-20,40V20A20,20 0 0 1 20,20V40Z", String::new()),
                     Logic::PriorityAnd => ("M-20,40V20A20,20 0 0 1 20,20V40ZL0,2L20,40", String::new()),
                     Logic::Inhibit => ("M0,0L20,10V30L0,40L-20,30V10Z", String::new()),
-                    Logic::Spare { dormancy } => ("M-26,6H26V40H-26Z", spare(dormancy).to_owned()),
+                    Logic::Spare { dormancy } => ("M-26,0H26V40H-26Z", spare(dormancy).to_owned()),
                 };
             }
         };
         match event {
             EventKind::Basic => ("M0,0A20,20 0 1 1 0,40A20,20 0 1 1 0,0Z", String::new()),
             EventKind::Undeveloped => ("M0,0L22,20L0,40L-22,20Z", String::new()),
-            EventKind::Conditioning => ("M0,6A30,15 0 1 1 0,36A30,15 0 1 1 0,6Z", String::new()),
+            EventKind::Conditioning => ("M0,0A30,18 0 1 1 0,36A30,18 0 1 1 0,0Z", String::new()),
             EventKind::House(on) => ("M0,0L20,14V40H-20V14Z", if on { "on" } else { "off" }.to_owned()),
         }
     }
+}
+
+/// One negated input alone.
+fn is_negation(gate: &Gate) -> bool {
+    gate.logic == Logic::Or && gate.inputs.len() == 1 && gate.inputs[0].negated
 }
 
 fn spare(dormancy: f64) -> &'static str {

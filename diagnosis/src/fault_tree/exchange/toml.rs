@@ -29,7 +29,9 @@ use crate::fault_tree::problem::Problems;
 
 use super::{Options, Source, Written};
 pub(crate) use build::{Built, Names, Part, build};
-pub(crate) use file::{DAYS_A_YEAR, EXPOSURE_DAYS, EventFile};
+pub(crate) use file::EventFile;
+#[cfg(feature = "cli")]
+pub(crate) use file::{DAYS_A_YEAR, EXPOSURE_DAYS};
 #[cfg(feature = "cli")]
 pub use write::write;
 

@@ -85,6 +85,7 @@ impl<'t> Document<'t> {
     /// What is no XML, and what is beyond a limit.
     pub fn parse(source: Source<'t>) -> Result<Self, Problem> {
         let text = source.text.trim_start_matches('\u{feff}');
+        let tags = text.bytes().filter(|byte| *byte == b'<').count().min(MAX_ELEMENTS);
         let mut parser = Parser {
             file: source.file,
             reader: Reader::from_str(text),
@@ -92,7 +93,7 @@ impl<'t> Document<'t> {
             counted: 0,
             line: 1,
             open: Vec::new(),
-            document: Self { elements: Vec::new(), attributes: Vec::new() },
+            document: Self { elements: Vec::with_capacity(tags), attributes: Vec::with_capacity(tags) },
         };
         while parser.step()? {}
         Ok(parser.document)
