@@ -16,6 +16,8 @@ mod importance;
 mod limits;
 mod order;
 mod table;
+#[cfg(test)]
+mod tests;
 mod zbdd;
 
 pub(super) use blocks::Leaf;

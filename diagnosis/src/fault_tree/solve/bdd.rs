@@ -111,7 +111,7 @@ impl<'s> Bdd<'s> {
         let high = self.and(left_high, right_high)?;
         let low = self.and(left_low, right_low)?;
         let result = self.make(level, high, low)?;
-        self.table.remember(left.0, right.0, result.0);
+        self.table.remember(left.0, right.0, result.0)?;
         Ok(result)
     }
 

@@ -21,69 +21,104 @@ pub struct Importance {
     pub reduction: f64,
 }
 
-/// From this criticality on, `P(0)` is computed anew: as a difference it would lose digits.
-const CRITICAL: f64 = 0.9;
-
 impl Diagram {
     /// The importance of each event; not a number where the top event is impossible.
     pub fn importance(&self, probabilities: &[f64]) -> Vec<Importance> {
         let top = self.probability(probabilities);
-        let slopes = self.slopes(probabilities);
-        let mut changed = probabilities.to_vec();
-        let each = probabilities.iter().zip(slopes).enumerate().map(|(event, (p, birnbaum))| {
-            let criticality = p * birnbaum / top;
-            let without = if criticality > CRITICAL {
-                changed[event] = 0.0;
-                let without = self.probability(&changed);
-                changed[event] = *p;
-                without
-            } else {
-                top - p * birnbaum
-            };
-            let achievement = (without + birnbaum) / top;
-            Importance { birnbaum, criticality, diagnostic: p * achievement, achievement, reduction: top / without }
+        let given = self.given_each(probabilities, top);
+        let each = probabilities.iter().zip(given).map(|(p, Given { with, without })| Importance {
+            birnbaum: with - without,
+            criticality: p * (with - without) / top,
+            diagnostic: p * with / top,
+            achievement: with / top,
+            reduction: top / without,
         });
         each.collect()
     }
 
-    /// The derivative of P(top event) by the probability of each event.
-    pub fn slopes(&self, probabilities: &[f64]) -> Vec<f64> {
-        let mut slopes = vec![0.0; probabilities.len()];
+    /// P(top event) given each event and given its absence. Only positive numbers are
+    /// added, so that small ones keep their digits.
+    fn given_each(&self, probabilities: &[f64], top: f64) -> Vec<Given<f64>> {
+        let mut events = vec![Given { with: top, without: top }; probabilities.len()];
         let chances = self.chances(probabilities);
-        let mut of_blocks = vec![0.0; self.blocks.len()];
-        of_blocks.last_mut().into_iter().for_each(|whole| *whole = 1.0);
+        let mut blocks = vec![Given { with: 1.0, without: 0.0 }; self.blocks.len()];
         let mut nodes = Vec::new();
         for (index, block) in self.blocks.iter().enumerate().rev() {
             block.fill(probabilities, &chances, &mut nodes);
-            for (leaf, slope) in block.leaves.iter().zip(block.slopes(probabilities, &chances, &nodes)) {
+            let own = blocks[index];
+            let of_top = |chance: Chance| own.with * chance.yes + own.without * chance.no;
+            for (leaf, given) in block.leaves.iter().zip(block.given_each(probabilities, &chances, &nodes)) {
+                let given = Given { with: of_top(given.with), without: of_top(given.without) };
                 match leaf {
-                    Leaf::Event(event) => slopes[*event] = of_blocks[index] * slope,
-                    Leaf::Block(block) => of_blocks[*block] = of_blocks[index] * slope,
+                    Leaf::Event(event) => events[*event] = given,
+                    Leaf::Block(block) => blocks[*block] = given,
                 }
             }
         }
-        slopes
+        events
     }
 }
 
+/// Something given that an event happens, and that it does not.
+#[derive(Debug, Clone, Copy)]
+struct Given<T> {
+    with: T,
+    without: T,
+}
+
+const NEVER: Chance = Chance { yes: 0.0, no: 0.0 };
+
 impl BlockDiagram {
-    /// The derivative of the root's chance by that of each leaf.
-    fn slopes(&self, probabilities: &[f64], blocks: &[Chance], nodes: &[Chance]) -> Vec<f64> {
-        let sign = |edge: Edge| if edge.negated() { -1.0 } else { 1.0 };
-        let mut slopes = vec![0.0; self.leaves.len()];
-        let mut weights = vec![0.0; self.nodes.len()];
-        weights[self.root.node()] = sign(self.root);
+    /// The root's chance given each leaf.
+    fn given_each(&self, probabilities: &[f64], blocks: &[Chance], nodes: &[Chance]) -> Vec<Given<Chance>> {
+        let mut given = vec![Given { with: NEVER, without: NEVER }; self.leaves.len()];
+        // By level: how much more chance passes it by than the level above. The paths to a
+        // node are weighed by the parity of the negations on them.
+        let mut passing = vec![NEVER; self.leaves.len() + 1];
+        let mut paths = vec![NEVER; self.nodes.len()];
+        let level = |edge: Edge| (self.nodes[edge.node()].level as usize).min(self.leaves.len());
+        paths[self.root.node()] = Chance { yes: 1.0, no: 0.0 }.negate_if(self.root.negated());
+        let whole = nodes[self.root.node()].negate_if(self.root.negated());
+        pass(&mut passing, 0, level(self.root), whole);
         for (index, node) in self.nodes.iter().enumerate().skip(1).rev() {
-            let weight = weights[index];
             let leaf = self.leaf_chance(node.level, probabilities, blocks);
-            let high = nodes[node.high.node()];
-            let low = nodes[node.low.node()].negate_if(node.low.negated());
-            // The smaller numbers have the more exact difference.
-            let rise = if high.yes + low.yes < 1.0 { high.yes - low.yes } else { low.no - high.no };
-            slopes[node.level as usize] += weight * rise;
-            weights[node.high.node()] += weight * leaf.yes;
-            weights[node.low.node()] += sign(node.low) * weight * leaf.no;
+            let here = &mut given[node.level as usize];
+            for (edge, chance, side) in [(node.high, leaf.yes, &mut here.with), (node.low, leaf.no, &mut here.without)]
+            {
+                let path = paths[index].negate_if(edge.negated());
+                let reached = along(path, nodes[edge.node()]);
+                side.yes += reached.yes;
+                side.no += reached.no;
+                let through = Chance { yes: chance * reached.yes, no: chance * reached.no };
+                pass(&mut passing, node.level as usize + 1, level(edge), through);
+                let onward = &mut paths[edge.node()];
+                onward.yes += chance * path.yes;
+                onward.no += chance * path.no;
+            }
         }
-        slopes
+        let mut by = NEVER;
+        for (given, more) in given.iter_mut().zip(&passing) {
+            by = Chance { yes: by.yes + more.yes, no: by.no + more.no };
+            for side in [&mut given.with, &mut given.without] {
+                side.yes += by.yes;
+                side.no += by.no;
+            }
+        }
+        given
+    }
+}
+
+/// The root's chance along these paths to a node.
+fn along(path: Chance, node: Chance) -> Chance {
+    Chance { yes: path.yes * node.yes + path.no * node.no, no: path.yes * node.no + path.no * node.yes }
+}
+
+/// Notes that a chance passes the levels from `from` until before `until`.
+fn pass(passing: &mut [Chance], from: usize, until: usize, chance: Chance) {
+    if from < until {
+        passing[from].yes += chance.yes;
+        passing[from].no += chance.no;
+        passing[until].yes -= chance.yes;
+        passing[until].no -= chance.no;
     }
 }

@@ -38,12 +38,14 @@ pub(crate) struct Table<'s> {
     places: Vec<u32>,
     /// Lossy: a new result takes the place of the old one.
     results: Vec<Cached>,
+    /// Nodes and results so far.
+    steps: usize,
     limit: usize,
     stop: &'s dyn Fn() -> bool,
 }
 
-/// The stop condition is asked once in so many new nodes.
-const ASK_EVERY: usize = 1 << 14;
+/// The stop condition is asked once in so many nodes and results.
+const ASK_EVERY: usize = 1 << 12;
 
 const SMALLEST: usize = 1 << 10;
 
@@ -61,6 +63,7 @@ impl<'s> Table<'s> {
             constants,
             places: vec![0; SMALLEST],
             results: vec![NOTHING_CACHED; SMALLEST],
+            steps: 0,
             limit: limit.min(MAX_ROWS),
             stop,
         }
@@ -86,9 +89,7 @@ impl<'s> Table<'s> {
         if number >= self.limit {
             return Err(Overrun::Nodes);
         }
-        if number.is_multiple_of(ASK_EVERY) && (self.stop)() {
-            return Err(Overrun::Stopped);
-        }
+        self.step()?;
         self.rows.push(row);
         self.places[place] = number as u32;
         if self.rows.len() * 2 > self.places.len() {
@@ -121,9 +122,15 @@ impl<'s> Table<'s> {
         (cached.left == left && cached.right == right).then_some(cached.result)
     }
 
-    pub fn remember(&mut self, left: u32, right: u32, result: u32) {
+    pub fn remember(&mut self, left: u32, right: u32, result: u32) -> Result<(), Overrun> {
         let place = hash(0, left, right) & (self.results.len() - 1);
         self.results[place] = Cached { left, right, result };
+        self.step()
+    }
+
+    fn step(&mut self) -> Result<(), Overrun> {
+        self.steps += 1;
+        if self.steps.is_multiple_of(ASK_EVERY) && (self.stop)() { Err(Overrun::Stopped) } else { Ok(()) }
     }
 }
 

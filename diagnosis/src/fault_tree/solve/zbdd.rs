@@ -33,12 +33,14 @@ const UNKNOWN: u32 = u32::MAX;
 /// Minimal solutions under construction.
 pub(crate) struct Zbdd<'s> {
     table: Table<'s>,
+    /// For each node the sizes of its smallest and its largest set.
+    sizes: Vec<(u32, u32)>,
 }
 
 impl<'s> Zbdd<'s> {
     /// A diagram of at most `limit` nodes.
     pub fn new(limit: usize, stop: &'s dyn Fn() -> bool) -> Self {
-        Self { table: Table::new(2, limit, stop) }
+        Self { table: Table::new(2, limit, stop), sizes: vec![(u32::MAX, 0), (0, 0)] }
     }
 
     /// How many nodes there are, the two constants included.
@@ -113,6 +115,10 @@ impl<'s> Zbdd<'s> {
         if left.0 < 2 || right == Family::EMPTY {
             return Ok(left);
         }
+        // A set contains none that is larger.
+        if self.sizes[left.node()].1 < self.sizes[right.node()].0 {
+            return Ok(left);
+        }
         if let Some(result) = self.table.known(left.0, right.0) {
             return Ok(Family(result));
         }
@@ -129,7 +135,7 @@ impl<'s> Zbdd<'s> {
             let without = self.without(of_left.without, of_right.without)?;
             self.make(of_left.level, with, without)?
         };
-        self.table.remember(left.0, right.0, result.0);
+        self.table.remember(left.0, right.0, result.0)?;
         Ok(result)
     }
 
@@ -137,6 +143,11 @@ impl<'s> Zbdd<'s> {
         if with == Family::EMPTY {
             return Ok(without);
         }
-        Ok(Family(self.table.unique(Row { level, first: with.0, second: without.0 })?))
+        let number = self.table.unique(Row { level, first: with.0, second: without.0 })?;
+        if number as usize == self.sizes.len() {
+            let ((least_with, most_with), (least, most)) = (self.sizes[with.node()], self.sizes[without.node()]);
+            self.sizes.push((least.min(least_with + 1), most.max(most_with + 1)));
+        }
+        Ok(Family(number))
     }
 }

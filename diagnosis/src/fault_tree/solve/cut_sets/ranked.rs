@@ -74,7 +74,7 @@ impl<'c> Ranked<'c> {
         }
         if let Some(whole) = sets.blocks.len().checked_sub(1) {
             let node = sets.blocks[whole].root.node();
-            if node > 0 {
+            if ranked.best[whole][node] > f64::NEG_INFINITY {
                 let open = ranked.push_open(Open { block: whole, node }, None);
                 ranked.heap.push(Partial { bound: ranked.best[whole][node], open, chosen: None });
             }
@@ -123,16 +123,17 @@ impl<'c> Ranked<'c> {
                     }
                 }
             };
-            let forks = at.without.node() > 0;
-            if !forks || with >= without {
-                if forks {
+            if with >= without {
+                if without > f64::NEG_INFINITY {
                     let open = skip(self);
                     self.heap.push(Partial { bound: bound - (with - without), open, chosen });
                 }
                 (open, chosen) = take(self);
             } else {
-                let (other, others) = take(self);
-                self.heap.push(Partial { bound: bound - (without - with), open: other, chosen: others });
+                if with > f64::NEG_INFINITY {
+                    let (open, chosen) = take(self);
+                    self.heap.push(Partial { bound: bound - (without - with), open, chosen });
+                }
                 open = skip(self);
             }
         }
