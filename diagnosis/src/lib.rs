@@ -40,6 +40,7 @@ mod diagnose;
 mod drift;
 mod expression;
 pub mod fault_tree;
+pub mod inference;
 mod model;
 mod observe;
 mod precondition;
