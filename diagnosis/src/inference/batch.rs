@@ -5,7 +5,7 @@ use super::evidence::{Evidence, Impossible};
 use std::ops::{Add, Mul};
 
 /// Devices that are evaluated side by side: as many as fill a cache line.
-const LANES: usize = 8;
+const LANES: usize = 16;
 
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]

@@ -35,7 +35,7 @@ pub struct Circuit {
     pub(super) base: Vec<f64>,
     /// Where the inputs begin among them.
     pub(super) inputs: usize,
-    /// Steps after which P(evidence) is known; after which all posteriors are.
+    /// Runs after which P(evidence) is known; after which all posteriors are.
     pub(super) forward: usize,
     pub(super) backward: usize,
     pub(super) evidence_at: u32,
@@ -182,28 +182,26 @@ impl Circuit {
     ) -> Self {
         let roots: Vec<Id> = std::iter::once(&root).chain(joint).chain(sensitivities).copied().collect();
         let constants = all.constants_of(&roots);
-        let mut rates = Writer::new(all, &all.parameters(parameters(symptoms).count()), &constants);
-        let from_rates = rates.write(&constants);
+        let rates = Writer::new(all, &all.parameters(parameters(symptoms).count()), &constants);
+        let (rates, from_rates) = rates.write(&[&constants]);
+        let from_rates = from_rates.into_iter().flat_map(|(_, places)| places).collect::<Vec<u32>>();
         let given: Vec<Id> = constants.iter().copied().chain(all.inputs(inputs)).collect();
-        let mut steps = Writer::new(all, &given, &roots);
-        let evidence_at = steps.write(&[root])[0];
-        let forward = steps.tape.steps.len();
-        let joint_at = steps.write(joint);
-        let backward = steps.tape.steps.len();
-        let sensitivity_at = steps.write(sensitivities);
+        let (steps, sections) = Writer::new(all, &given, &roots).write(&[&[root], joint, sensitivities]);
+        let [(forward, evidence_at), (backward, joint_at), (_, sensitivity_at)] =
+            <[_; 3]>::try_from(sections).expect("a section for each group");
         Self {
             events: 0,
             gates: 0,
             symptoms: symptoms.len(),
             links: symptoms.iter().map(|s| s.links.len()).collect(),
-            rates: rates.tape,
+            rates,
             inputs: 2 + from_rates.len(),
             from_rates,
-            base: vec![1.0; steps.tape.given],
-            steps: steps.tape,
+            base: vec![1.0; steps.given],
+            steps,
             forward,
             backward,
-            evidence_at,
+            evidence_at: evidence_at[0],
             joint_at,
             sensitivity_at,
         }
@@ -223,7 +221,7 @@ impl Circuit {
         let mut numbers = vec![0.0, 1.0];
         numbers.extend(parameters(symptoms));
         numbers.resize(self.rates.len(), 0.0);
-        self.rates.run(&mut numbers, self.rates.steps.len());
+        self.rates.run(&mut numbers, self.rates.runs());
         self.base[0] = 0.0;
         for (base, at) in self.base[2..].iter_mut().zip(&self.from_rates) {
             *base = numbers[*at as usize];
@@ -247,7 +245,7 @@ impl Circuit {
 
     /// How many multiply-add steps all posteriors take.
     pub fn steps(&self) -> usize {
-        self.backward
+        self.steps.steps()
     }
 
     /// Room for one evaluation.
@@ -270,13 +268,13 @@ impl Circuit {
         Ok(self.view(scratch))
     }
 
-    fn evaluate(&self, evidence: &Evidence, scratch: &mut Scratch, steps: usize) -> Result<(), Impossible> {
+    fn evaluate(&self, evidence: &Evidence, scratch: &mut Scratch, runs: usize) -> Result<(), Impossible> {
         scratch.numbers.resize(self.steps.len(), 0.0);
         scratch.results.resize(self.joint_at.len(), 0.0);
         let numbers = scratch.numbers.as_mut_slice();
         numbers[..self.base.len()].copy_from_slice(&self.base);
         self.set_inputs(evidence, |at, weight| numbers[at] *= weight);
-        self.steps.run(numbers, steps);
+        self.steps.run(numbers, runs);
         let all = numbers[self.evidence_at as usize];
         if all < LEAST_EVIDENCE {
             return Err(Impossible);
