@@ -30,7 +30,8 @@ pub(crate) struct Hypothesis {
 pub(crate) struct Model {
     pub hypotheses: Vec<Hypothesis>,
     causes: Vec<String>,
-    links: Vec<Link>,
+    /// Per cause, the symptoms linked to it or to a gate that it feeds.
+    speaks: Vec<Vec<usize>>,
     /// Per symptom, log of P(s | top event) / P(s | no top event), for present and absent.
     ratios: Vec<(f64, f64)>,
 }
@@ -54,8 +55,13 @@ impl Model {
             })
             .collect();
         let ratios = (0..detectors.len()).map(|symptom| ratio(&hypotheses, symptom)).collect();
+        let speaks = (0..causes.len()).map(|cause| {
+            let fed = tree.fed_by(cause);
+            links.iter().filter(|l| is_active(l.node, 1 << cause, &fed)).map(|l| l.symptom).collect()
+        });
+        let speaks = speaks.collect();
         let causes = causes.iter().map(|c| c.key.clone()).collect();
-        Self { hypotheses, causes, links, ratios }
+        Self { hypotheses, causes, speaks, ratios }
     }
 
     /// Log of P(this | some fault) / P(this | no fault).
@@ -63,10 +69,10 @@ impl Model {
         self.ratios.get(symptom).map_or(0.0, |ratio| if present { ratio.0 } else { ratio.1 })
     }
 
-    /// Whether a symptom is directly linked to a cause.
+    /// Whether a symptom is linked to a cause, or to a gate that the cause feeds.
     pub fn speaks_for(&self, symptom: usize, cause: &str) -> bool {
         let Some(cause) = self.causes.iter().position(|c| c == cause) else { return false };
-        self.links.iter().any(|l| l.symptom == symptom && l.node == Node::Cause(cause))
+        self.speaks[cause].contains(&symptom)
     }
 
     /// Posterior of each hypothesis, given what is latched for each symptom.

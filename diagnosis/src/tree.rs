@@ -56,6 +56,20 @@ impl Tree {
         }
         happens
     }
+
+    /// Which gates a cause feeds, directly or through other gates.
+    pub fn fed_by(&self, cause: usize) -> Vec<bool> {
+        let mut fed: Vec<bool> = Vec::with_capacity(self.gates.len());
+        for gate in &self.gates {
+            let feeds = |input: &Node| match *input {
+                Node::Cause(index) => index == cause,
+                Node::Gate(index) => fed.get(index).copied().unwrap_or(false),
+            };
+            let is_fed = gate.inputs.iter().any(feeds);
+            fed.push(is_fed);
+        }
+        fed
+    }
 }
 
 /// Whether a node's event happens, given the active causes and the gates' events.

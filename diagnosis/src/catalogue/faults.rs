@@ -7,7 +7,7 @@ use super::files::{CauseFile, FaultsHead, GateFile, LinkFile};
 use crate::appliance::Cause;
 use crate::detector::Detector;
 use crate::model::Link;
-use crate::tree::{Gate, Logic, MAX_CAUSES, Node, Tree};
+use crate::tree::{Gate, Logic, MAX_CAUSES, Node, Tree, is_active};
 
 /// What `faults.toml` holds.
 pub(super) struct Faults {
@@ -28,8 +28,10 @@ pub(super) fn read(file: &mut Document<'_>, detectors: &[Detector]) -> Faults {
     let (tree, order) = head.map_or_else(Default::default, |head| tree(file, &named, &head.top));
     let links = read_links(file, &named, &order, detectors, &links);
     for (index, entry) in causes.iter().enumerate() {
-        if !links.iter().any(|link| link.node == Node::Cause(index)) {
-            let reason = "no symptom is linked to it, it can never be found: add it to a table of [links]";
+        let reached = tree.fed_by(index);
+        if !links.iter().any(|link| is_active(link.node, 1 << index, &reached)) {
+            let reason = "no symptom is linked to it or to a gate it feeds, it can never be found: \
+                          add one of them to a table of [links]";
             file.report(entry.offset, &entry.field, reason);
         }
     }
