@@ -35,8 +35,7 @@ pub struct Circuit {
     pub(super) base: Vec<f64>,
     /// Where the inputs begin among them.
     pub(super) inputs: usize,
-    /// Runs after which P(evidence) is known; after which all posteriors are.
-    pub(super) forward: usize,
+    /// Runs after which all posteriors are known.
     pub(super) backward: usize,
     pub(super) evidence_at: u32,
     /// P(event or gate happens, evidence): events, then gates.
@@ -187,7 +186,7 @@ impl Circuit {
         let from_rates = from_rates.into_iter().flat_map(|(_, places)| places).collect::<Vec<u32>>();
         let given: Vec<Id> = constants.iter().copied().chain(all.inputs(inputs)).collect();
         let (steps, sections) = Writer::new(all, &given, &roots).write(&[&[root], joint, sensitivities]);
-        let [(forward, evidence_at), (backward, joint_at), (_, sensitivity_at)] =
+        let [(_, evidence_at), (backward, joint_at), (_, sensitivity_at)] =
             <[_; 3]>::try_from(sections).expect("a section for each group");
         Self {
             events: 0,
@@ -199,7 +198,6 @@ impl Circuit {
             from_rates,
             base: vec![1.0; steps.given],
             steps,
-            forward,
             backward,
             evidence_at: evidence_at[0],
             joint_at,
@@ -264,26 +262,60 @@ impl Circuit {
     /// # Errors
     /// Evidence of probability 0.
     pub fn posterior<'s>(&self, evidence: &Evidence, scratch: &'s mut Scratch) -> Result<Posterior<'s>, Impossible> {
-        self.evaluate(evidence, scratch, self.backward)?;
-        Ok(self.view(scratch))
+        let log_evidence = self.evaluate(evidence, scratch, self.backward)?;
+        Ok(Posterior { events: self.events, values: &scratch.results, log_evidence })
     }
 
-    fn evaluate(&self, evidence: &Evidence, scratch: &mut Scratch, runs: usize) -> Result<(), Impossible> {
-        scratch.numbers.resize(self.steps.len(), 0.0);
-        scratch.results.resize(self.joint_at.len(), 0.0);
-        let numbers = scratch.numbers.as_mut_slice();
+    /// By how much each symptom moved the natural log of the odds of an event, all other
+    /// evidence being as it is: ln P(symptom's state | event, rest) / P(... | no event, rest).
+    /// All 0 if the rest leaves no doubt about the event.
+    pub fn shifts(&self, evidence: &Evidence, event: usize, scratch: &mut Scratch) -> Vec<f64> {
+        // P(e) is linear in a symptom's two weights: with the derivatives by them, P(e) without
+        // the symptom is their sum, and what the symptom changed is the ratio.
+        let mut given = evidence.clone();
+        let mut surprise = |weights: Weights| -> Result<Vec<f64>, Impossible> {
+            given.set_event(event, weights);
+            self.evaluate(&given, scratch, self.steps.runs())?;
+            Ok(scratch.sensitivities.chunks(2).map(|by| (by[0] + by[1]).ln()).collect())
+        };
+        match (surprise(Weights::PRESENT), surprise(Weights::ABSENT)) {
+            (Ok(present), Ok(absent)) => absent.iter().zip(&present).map(|(absent, present)| absent - present).collect(),
+            _ => vec![0.0; self.symptoms],
+        }
+    }
+
+    /// Carries out so many runs and reads the results, each over P(evidence); returns its log.
+    fn evaluate(&self, evidence: &Evidence, scratch: &mut Scratch, runs: usize) -> Result<f64, Impossible> {
+        let Scratch { numbers, wide, results, sensitivities } = scratch;
+        numbers.resize(self.steps.len(), 0.0);
+        results.resize(self.joint_at.len(), 0.0);
+        sensitivities.resize(self.sensitivity_at.len(), 0.0);
         numbers[..self.base.len()].copy_from_slice(&self.base);
         self.set_inputs(evidence, |at, weight| numbers[at] *= weight);
         self.steps.run(numbers, runs);
         let all = numbers[self.evidence_at as usize];
-        if all < LEAST_EVIDENCE {
+        let mut read = |over_all: &dyn Fn(u32) -> f64| {
+            results.iter_mut().zip(&self.joint_at).for_each(|(result, at)| *result = over_all(*at));
+            if runs > self.backward {
+                sensitivities.iter_mut().zip(&self.sensitivity_at).for_each(|(result, at)| *result = over_all(*at));
+            }
+        };
+        if all >= LEAST_EVIDENCE {
+            let share = 1.0 / all;
+            read(&|at| numbers[at as usize] * share);
+            return Ok(all.ln());
+        }
+        wide.clear();
+        wide.extend(self.base.iter().map(|number| Wide::from(*number)));
+        wide.resize(self.steps.len(), Wide::default());
+        self.set_inputs(evidence, |at, weight| wide[at] = wide[at] * Wide::from(weight));
+        self.steps.run(wide, runs);
+        let all = wide[self.evidence_at as usize];
+        if all.is_zero() {
             return Err(Impossible);
         }
-        let share = 1.0 / all;
-        for (result, at) in scratch.results.iter_mut().zip(&self.joint_at) {
-            *result = numbers[*at as usize] * share;
-        }
-        Ok(())
+        read(&|at| wide[at as usize].over(all));
+        Ok(all.ln())
     }
 
     /// Calls with the place of each input about which something is known, and its weight.
@@ -298,11 +330,6 @@ impl Circuit {
                 set(self.inputs + event_input(*event as usize, true), *present);
             }
         }
-    }
-
-    fn view<'s>(&self, scratch: &'s Scratch) -> Posterior<'s> {
-        let log_evidence = scratch.numbers[self.evidence_at as usize].ln();
-        Posterior { events: self.events, values: &scratch.results, log_evidence }
     }
 }
 

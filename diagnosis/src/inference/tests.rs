@@ -157,3 +157,80 @@ fn posteriors_equal_brute_force_on_random_trees() {
     assert!(impossible < 3_000, "{impossible} of 10000 told nothing");
     println!("worst {worst:e}, impossible {impossible}");
 }
+
+/// One cause, and so many symptoms of it.
+fn star(symptoms: usize, probability: f64) -> (FaultTree, Vec<Symptom>) {
+    let input = Input { node: Node::Event(0), negated: false };
+    let gate = Gate { name: "top".to_owned(), label: String::new(), logic: Logic::Or, inputs: vec![input] };
+    let tree = FaultTree { events: vec![event(0)], gates: vec![gate], ..FaultTree::default() };
+    let link = Link { node: Node::Event(0), probability };
+    let symptom = |index| Symptom { name: format!("s{index}"), false_alarm: 1e-6, links: vec![link] };
+    (tree, (0..symptoms).map(symptom).collect())
+}
+
+#[test]
+fn evidence_beyond_the_range_of_f64_is_weighed_as_well() {
+    // 200 symptoms, each 2e-6 if the event happens and 1e-6 if not: the odds are 2^200 to 1 times the prior's.
+    let (tree, symptoms) = star(200, 2e-6);
+    let circuit = Circuit::compile(&tree, &[1e-30], &symptoms).unwrap();
+    let mut evidence = Evidence::unknown(200);
+    (0..200).for_each(|symptom| evidence.set_symptom(symptom, Weights::PRESENT));
+    let mut scratch = circuit.scratch();
+    let posterior = circuit.posterior(&evidence, &mut scratch).unwrap();
+    let odds = 2_f64.powi(200) * 1e-30;
+    assert!((posterior.events()[0] - odds / (1.0 + odds)).abs() < 1e-12);
+    let log = 200.0 * 1e-6_f64.ln() + (1.0 + odds).ln();
+    assert!((posterior.log_evidence() - log).abs() < 1e-9);
+    let shifts = circuit.shifts(&evidence, 0, &mut scratch);
+    assert!(shifts.iter().all(|shift| (shift - 2_f64.ln()).abs() < 1e-12), "{shifts:?}");
+}
+
+#[test]
+fn shifts_equal_leaving_each_symptom_out() {
+    let mut random = Random(7);
+    let odds = |p: f64| (p / (1.0 - p)).ln();
+    let mut compared = 0;
+    for _ in 0..300 {
+        let Case { tree, priors, symptoms, mut evidence } = random_case(&mut random);
+        let circuit = Circuit::compile(&tree, &priors, &symptoms).unwrap();
+        let mut scratch = circuit.scratch();
+        let Ok(with) = circuit.posterior(&evidence, &mut scratch).map(|posterior| posterior.events()[0]) else { continue };
+        let shifts = circuit.shifts(&evidence, 0, &mut scratch);
+        for (symptom, shift) in shifts.iter().enumerate() {
+            let weights = evidence.symptom(symptom);
+            evidence.set_symptom(symptom, Weights::UNKNOWN);
+            let without = circuit.posterior(&evidence, &mut scratch).unwrap().events()[0];
+            evidence.set_symptom(symptom, weights);
+            // Nearer to certainty the odds themselves are lost to rounding.
+            if [with, without].iter().all(|p| (1e-4..1.0 - 1e-4).contains(p)) {
+                assert!((odds(with) - odds(without) - shift).abs() < 1e-9);
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 200, "{compared}");
+}
+
+#[test]
+fn many_devices_at_once_are_weighed_as_each_alone() {
+    let mut random = Random(11);
+    for _ in 0..100 {
+        let Case { tree, priors, symptoms, .. } = random_case(&mut random);
+        let circuit = Circuit::compile(&tree, &priors, &symptoms).unwrap();
+        let mut fleet = vec![Evidence::unknown(symptoms.len()); 37];
+        for evidence in &mut fleet {
+            for symptom in 0..symptoms.len() {
+                let weights = [Weights::PRESENT, Weights::ABSENT, Weights::UNKNOWN][random.below(3)];
+                evidence.set_symptom(symptom, weights);
+            }
+        }
+        let mut scratch = circuit.scratch();
+        let mut seen = 0;
+        circuit.posteriors(&fleet, &mut circuit.batch_scratch(), |device, found| {
+            assert_eq!(device, seen);
+            seen += 1;
+            assert_eq!(found, circuit.posterior(&fleet[device], &mut scratch));
+        });
+        assert_eq!(seen, fleet.len());
+    }
+}
