@@ -76,12 +76,7 @@ impl<'s> Zbdd<'s> {
     /// The minimal sets of leaves whose presence, all others being absent, makes a function
     /// true, or a part of them for a function that is not monotone: the minimal positive
     /// parts of its solutions (Rauzy 1993). `inverted` leaves count where they are absent.
-    pub fn minimal_solutions(
-        &mut self,
-        nodes: &[BddNode],
-        root: Edge,
-        inverted: &[bool],
-    ) -> Result<Family, Overrun> {
+    pub fn minimal_solutions(&mut self, nodes: &[BddNode], root: Edge, inverted: &[bool]) -> Result<Family, Overrun> {
         let mut known = vec![UNKNOWN; nodes.len() * 2];
         known[0] = Family::UNIT.0;
         known[1] = Family::EMPTY.0;
@@ -98,7 +93,9 @@ impl<'s> Zbdd<'s> {
             let (high, low) = if inverted[node.level as usize] { (low, high) } else { (high, low) };
             let (with, without) = (known[place(high)], known[place(low)]);
             if with == UNKNOWN || without == UNKNOWN {
-                path.extend([(high, with), (low, without)].iter().filter(|(_, known)| *known == UNKNOWN).map(|(e, _)| *e));
+                path.extend(
+                    [(high, with), (low, without)].iter().filter(|(_, known)| *known == UNKNOWN).map(|(e, _)| *e),
+                );
                 continue;
             }
             let with = self.without(Family(with), Family(without))?;
