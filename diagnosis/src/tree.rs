@@ -1,5 +1,7 @@
 //! The fault tree: a top event, gates, and root causes as basic events (IEC 61025).
 
+use crate::fault_tree;
+
 /// What a gate or a link refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Node {
@@ -37,10 +39,10 @@ pub(crate) struct Tree {
 }
 
 /// Causes that are active together, as bits.
-pub(crate) type CauseSet = u64;
+pub(crate) type CauseSet = u128;
 
-/// As many as fit the bits of a [`CauseSet`].
-pub(crate) const MAX_CAUSES: usize = 64;
+/// Bounds the time of compiling; far above any appliance's.
+pub(crate) const MAX_CAUSES: usize = 128;
 
 impl Tree {
     /// Which gates' events happen, if exactly these causes are active.
@@ -77,5 +79,38 @@ pub(crate) fn is_active(node: Node, active: CauseSet, gates: &[bool]) -> bool {
     match node {
         Node::Cause(index) => active >> index & 1 == 1,
         Node::Gate(index) => gates.get(index).copied().unwrap_or(false),
+    }
+}
+
+impl Tree {
+    /// The same tree as the engine takes it.
+    pub fn to_fault_tree(&self, causes: &[crate::appliance::Cause]) -> fault_tree::FaultTree {
+        let events = causes.iter().map(|cause| fault_tree::Event {
+            name: cause.key.clone(),
+            label: cause.name.clone(),
+            kind: fault_tree::EventKind::Basic,
+            law: Some(fault_tree::Law::Constant(cause.prior)),
+            spread: None,
+        });
+        let gates = self.gates.iter().map(|gate| fault_tree::Gate {
+            name: gate.key.clone(),
+            label: gate.name.clone(),
+            logic: match gate.logic {
+                Logic::Any => fault_tree::Logic::Or,
+                Logic::All => fault_tree::Logic::And,
+                Logic::AtLeast(least) => fault_tree::Logic::AtLeast(least),
+            },
+            inputs: gate.inputs.iter().map(|node| fault_tree::Input { node: node.of_fault_tree(), negated: false }).collect(),
+        });
+        fault_tree::FaultTree { events: events.collect(), gates: gates.collect(), top: self.top, ..Default::default() }
+    }
+}
+
+impl Node {
+    pub fn of_fault_tree(self) -> fault_tree::Node {
+        match self {
+            Self::Cause(index) => fault_tree::Node::Event(index),
+            Self::Gate(index) => fault_tree::Node::Gate(index),
+        }
     }
 }

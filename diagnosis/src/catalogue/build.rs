@@ -38,7 +38,12 @@ pub(super) fn appliance_type(key: &str, source: &Source, errors: &mut Vec<Catalo
     let mut part_file = open("parts.toml");
     let (parts, part_needs) = repairs::parts(&mut part_file, &faults.causes);
 
-    let model = Model::new(&faults.tree, &faults.causes, &detectors, faults.links);
+    let tree = faults.tree.to_fault_tree(&faults.causes);
+    let model = Model::new(&tree, &faults.causes, &detectors, &faults.links);
+    let model = model.unwrap_or_else(|error| {
+        fault_file.report(0, "links", error.to_string());
+        Model::none()
+    });
     let mut repair_file = open("repairs.toml");
     let mut scope = repairs::Scope { causes: &faults.causes, actions: &actions, detectors: &detectors, model: &model };
     let repairs = repairs::read(&mut repair_file, &mut scope, &mut compiler);

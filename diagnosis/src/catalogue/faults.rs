@@ -6,8 +6,9 @@ use super::document::{Document, Entry};
 use super::files::{CauseFile, FaultsHead, GateFile, LinkFile};
 use crate::appliance::Cause;
 use crate::detector::Detector;
+use crate::fault_tree;
 use crate::model::Link;
-use crate::tree::{Gate, Logic, MAX_CAUSES, Node, Tree, is_active};
+use crate::tree::{Gate, Logic, MAX_CAUSES, Node, Tree};
 
 /// What `faults.toml` holds.
 pub(super) struct Faults {
@@ -29,7 +30,10 @@ pub(super) fn read(file: &mut Document<'_>, detectors: &[Detector]) -> Faults {
     let links = read_links(file, &named, &order, detectors, &links);
     for (index, entry) in causes.iter().enumerate() {
         let reached = tree.fed_by(index);
-        if !links.iter().any(|link| is_active(link.node, 1 << index, &reached)) {
+        if !links.iter().any(|link| match link.node {
+            fault_tree::Node::Event(event) => event == index,
+            fault_tree::Node::Gate(gate) => reached[gate],
+        }) {
             let reason = "no symptom is linked to it or to a gate it feeds, it can never be found: \
                           add one of them to a table of [links]";
             file.report(entry.offset, &entry.field, reason);
@@ -187,7 +191,7 @@ fn read_links(
                 Some(Node::Gate(index)) => order.get(index).copied().flatten().map(Node::Gate),
                 cause => cause,
             };
-            links.extend(symptom.zip(node).map(|(symptom, node)| Link { symptom, node, probability }));
+            links.extend(symptom.zip(node).map(|(symptom, node)| Link { symptom, node: node.of_fault_tree(), probability }));
         }
     }
     for detector in detectors.iter().filter(|d| !entries.iter().any(|entry| entry.key == d.key)) {
