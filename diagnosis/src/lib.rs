@@ -47,7 +47,6 @@ mod precondition;
 mod state;
 #[cfg(test)]
 mod testing;
-mod tree;
 mod verification;
 
 pub use advise::{Advice, Tried, advise};

@@ -20,8 +20,7 @@ pub(crate) struct Model {
     pub tree: FaultTree,
     pub circuit: Arc<Circuit>,
     causes: Vec<String>,
-    /// Per cause, the symptoms linked to it or to a gate that it feeds.
-    speaks: Vec<Vec<usize>>,
+    symptoms_of: Vec<Vec<usize>>,
     /// Per symptom, log of P(s | top event) / P(s | no top event), for present and absent.
     ratios: Vec<(f64, f64)>,
 }
@@ -46,7 +45,7 @@ impl Model {
     /// `tree` is static, and its first events are the causes.
     ///
     /// # Errors
-    /// Symptoms that tie too much of the tree together.
+    /// What in the tree cannot be compiled, such as symptoms that tie too much of it together.
     pub fn new(
         tree: &FaultTree,
         causes: &[Cause],
@@ -55,28 +54,21 @@ impl Model {
     ) -> Result<Self, CompileError> {
         let symptoms: Vec<Symptom> = detectors.iter().enumerate().map(|(index, d)| symptom(index, d, links)).collect();
         let circuit = Circuit::compile(tree, &priors(tree, causes), &symptoms)?;
-        let speaks = (0..causes.len()).map(|cause| {
-            let above = tree.gates_above(Node::Event(cause));
-            let speaks = |link: &&Link| match link.node {
-                Node::Event(event) => event == cause,
-                Node::Gate(gate) => above[gate],
-            };
-            links.iter().filter(speaks).map(|link| link.symptom).collect()
-        });
-        let mut model = Self {
-            tree: tree.clone(),
-            circuit: Arc::new(circuit),
-            causes: causes.iter().map(|cause| cause.key.clone()).collect(),
-            speaks: speaks.collect(),
-            ratios: Vec::new(),
-        };
+        let mut model = Self { circuit: Arc::new(circuit), ..Self::mute(tree, causes, links) };
         model.ratios = model.ratios(detectors.len());
         Ok(model)
     }
 
-    /// Knows of nothing; takes the place of what could not be compiled.
-    pub fn none() -> Self {
-        Self::new(&FaultTree::default(), &[], &[], &[]).expect("nothing ties nothing")
+    /// For a tree that cannot be compiled: knows what speaks for what, but weighs nothing.
+    pub fn mute(tree: &FaultTree, causes: &[Cause], links: &[Link]) -> Self {
+        let nothing = Circuit::compile(&FaultTree::default(), &[], &[]).expect("nothing is tied together");
+        Self {
+            tree: tree.clone(),
+            circuit: Arc::new(nothing),
+            causes: causes.iter().map(|cause| cause.key.clone()).collect(),
+            symptoms_of: symptoms_of(tree, causes.len(), links),
+            ratios: Vec::new(),
+        }
     }
 
     /// Log of P(this | some fault) / P(this | no fault).
@@ -87,7 +79,7 @@ impl Model {
     /// Whether a symptom is linked to a cause, or to a gate that the cause feeds.
     pub fn speaks_for(&self, symptom: usize, cause: &str) -> bool {
         let Some(cause) = self.causes.iter().position(|c| c == cause) else { return false };
-        self.speaks[cause].contains(&symptom)
+        self.symptoms_of[cause].contains(&symptom)
     }
 
     /// Probabilities, given what is latched for each symptom.
@@ -103,7 +95,7 @@ impl Model {
     fn weigh_evidence(&self, evidence: &Evidence, scratch: &mut Scratch) -> Weighed {
         let posterior = self.circuit.posterior(evidence, scratch).expect("nothing is taken as certain");
         let causes = posterior.events()[..self.causes.len()].to_vec();
-        Weighed { causes, top: posterior.gates().get(self.tree.top).copied().unwrap_or(0.0) }
+        Weighed { causes, top: posterior.gates().get(self.tree.top).copied().unwrap_or_default() }
     }
 
     fn ratios(&self, symptoms: usize) -> Vec<(f64, f64)> {
@@ -120,6 +112,19 @@ impl Model {
         };
         (0..symptoms).map(|symptom| (ratio(symptom, Latch::Present), ratio(symptom, Latch::Absent))).collect()
     }
+}
+
+/// Per cause, the symptoms linked to it or to a gate that it feeds.
+pub(crate) fn symptoms_of(tree: &FaultTree, causes: usize, links: &[Link]) -> Vec<Vec<usize>> {
+    let of_cause = (0..causes).map(|cause| {
+        let above = tree.gates_above(Node::Event(cause));
+        let speaks = |link: &&Link| match link.node {
+            Node::Event(event) => event == cause,
+            Node::Gate(gate) => above[gate],
+        };
+        links.iter().filter(speaks).map(|link| link.symptom).collect()
+    });
+    of_cause.collect()
 }
 
 fn evidence(latched: &[Latch]) -> Evidence {

@@ -11,12 +11,12 @@ use std::collections::HashSet;
 use super::diagram::Diagram;
 use super::exchange::{Place, Places, Written};
 use super::model::{CommonCause, Event, EventKind, FaultTree, Gate, Input, Law, Logic, Node, Sharing};
-use super::problem::{ProblemKind, Problems};
+use super::problem::{Problem, ProblemKind, Problems};
 use super::quantify::Limits;
 use settled::settled;
 
-#[cfg(feature = "cli")]
 pub(super) use law::wrong as wrong_law;
+#[cfg(feature = "cli")]
 pub(super) use order::{Reached, reached};
 
 /// Everything that is wrong with a tree, in the order events, gates, common causes, top. Takes
@@ -54,6 +54,16 @@ pub fn check_exactly(written: &Written, limits: &Limits<'_>) -> Problems {
     let mut check = Check { tree, places, problems };
     check.top(Diagram::compile(tree, limits).ok().and_then(|diagram| settled(&diagram)));
     check.problems
+}
+
+/// What [`check`] finds beyond what a reader has told, without what follows from that alone.
+pub(crate) fn more_problems(told: &[Problem], written: &Written) -> Vec<Problem> {
+    let fatal = told.iter().any(|problem| problem.kind.is_fatal());
+    let follows = |problem: &Problem| {
+        fatal && matches!(problem.kind, ProblemKind::Unused | ProblemKind::Top)
+            || told.iter().any(|told| told.field.split('.').any(|part| part == problem.field))
+    };
+    check(written).0.into_iter().filter(|problem| !follows(problem)).collect()
 }
 
 /// Whether constants and house events alone settle the top event.

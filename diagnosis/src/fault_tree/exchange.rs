@@ -5,6 +5,7 @@
 
 #[cfg(feature = "cli")]
 pub mod mef;
+pub mod toml;
 #[cfg(feature = "cli")]
 mod xml;
 

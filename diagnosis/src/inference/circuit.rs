@@ -49,13 +49,13 @@ pub struct Circuit {
 #[non_exhaustive]
 pub enum CompileError {
     /// An order of failures or a spare.
-    #[error("gate {gate:?} depends on the order of failures: replace it by its probability first (expand)")]
+    #[error("gate {gate:?} depends on the order of failures: expand it into its probability first")]
     Dynamic {
         /// Its name.
         gate: String,
     },
     /// Events that fail together.
-    #[error("common-cause group {group:?} is not part of the gates yet: expand it first")]
+    #[error("common-cause group {group:?} is not part of the gates: expand it, or write what its members share as an event")]
     CommonCause {
         /// Its name.
         group: String,
