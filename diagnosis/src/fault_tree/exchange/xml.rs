@@ -14,8 +14,8 @@ use crate::fault_tree::problem::{Problem, ProblemKind};
 
 /// Deepest nesting of elements: formulas written by people and by other tools stay below 20.
 pub(super) const MAX_DEPTH: usize = 1_000;
-/// Most elements; at this number the list takes a quarter of a gigabyte.
-const MAX_ELEMENTS: usize = 4_000_000;
+/// Most elements; at this number the list takes an eighth of a gigabyte.
+const MAX_ELEMENTS: usize = 2_000_000;
 /// Most attributes of one element; no format read here has more than a few.
 const MAX_ATTRIBUTES: usize = 32;
 

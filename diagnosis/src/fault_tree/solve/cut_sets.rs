@@ -6,7 +6,7 @@ pub use ranked::{CutSet, Ranked};
 
 use super::blocks::Leaf;
 use super::diagram::{BlockDiagram, Diagram};
-use super::quantify::{Limits, QuantifyError};
+use super::limits::{Limits, QuantifyError};
 use super::table::Overrun;
 use super::zbdd::{Family, Zbdd, ZbddNode};
 

@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::model::{EventKind, FaultTree, Input, Logic, Node};
-use super::quantify::QuantifyError;
+use crate::fault_tree::model::{EventKind, FaultTree, Input, Logic, Node};
+use super::limits::QuantifyError;
 
 /// A node, perhaps negated. Nodes below [`Formula::variables`] are events, the others gates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -147,18 +147,14 @@ impl Formula {
                     _ => inputs.push(value),
                 }
             }
-            values[index] = Some(match gate.operation {
-                Operation::And => builder.and(inputs),
-                Operation::AtLeast(least) => builder.at_least(least, inputs),
-                Operation::Xor => builder.xor(inputs),
-            });
+            values[index] = Some(builder.gate_of(gate.operation, inputs));
         }
         let top = self.value(top, &values);
         Self { variables: self.variables, gates: builder.gates, top }.pruned()
     }
 
     /// Without the gates that nothing reads.
-    fn pruned(self) -> Self {
+    pub(super) fn pruned(self) -> Self {
         let readers = self.readers();
         let mut places = Vec::with_capacity(self.gates.len());
         let mut gates: Vec<Operator> = Vec::new();
@@ -253,20 +249,28 @@ fn inputs_first(tree: &FaultTree) -> Result<Vec<usize>, QuantifyError> {
 }
 
 /// Makes gates, each once.
-struct Builder {
+pub(super) struct Builder {
     variables: usize,
-    gates: Vec<Operator>,
+    pub gates: Vec<Operator>,
     /// By operation and sorted inputs.
     known: HashMap<(Operation, Vec<Literal>), usize>,
 }
 
 impl Builder {
-    fn new(variables: usize) -> Self {
+    pub fn new(variables: usize) -> Self {
         Self { variables, gates: Vec::new(), known: HashMap::new() }
     }
 
     fn gate(&self, literal: Literal) -> Option<&Operator> {
         self.gates.get(literal.node().checked_sub(self.variables)?)
+    }
+
+    pub fn gate_of(&mut self, operation: Operation, inputs: Vec<Value>) -> Value {
+        match operation {
+            Operation::And => self.and(inputs),
+            Operation::AtLeast(least) => self.at_least(least, inputs),
+            Operation::Xor => self.xor(inputs),
+        }
     }
 
     fn or(&mut self, inputs: Vec<Value>) -> Value {

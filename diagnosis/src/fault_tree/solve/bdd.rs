@@ -51,6 +51,12 @@ impl<'s> Bdd<'s> {
         Self { table: Table::new(1, limit, stop) }
     }
 
+    /// Allows more nodes from now on. What was interrupted can be asked again and goes on
+    /// from what it had found.
+    pub fn allow(&mut self, limit: usize) {
+        self.table.allow(limit);
+    }
+
     /// How many nodes there are, the constant's included.
     pub fn len(&self) -> usize {
         self.table.rows.len()
