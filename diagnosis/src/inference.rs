@@ -37,6 +37,6 @@ mod tests;
 mod wide;
 
 pub use batch::BatchScratch;
-pub use circuit::{Circuit, CompileError, Posterior, Scratch};
+pub use circuit::{Circuit, CompileError, MAX_CONNECTIONS, MAX_EXPRESSIONS, Posterior, Scratch};
 pub use evidence::{Evidence, Impossible, Weights};
-pub use network::{Link, Symptom};
+pub use network::{Link, Named, ObservedTree, Symptom, UnknownName};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::appliance::Cause;
 use crate::detector::{Detector, Latch};
 use crate::fault_tree::{EventKind, FaultTree, Node};
-use crate::inference::{self, Circuit, CompileError, Evidence, Scratch, Symptom, Weights};
+use crate::inference::{self, Circuit, CompileError, Evidence, ObservedTree, Scratch, Symptom, Weights};
 
 /// P(symptom present | node's event happens).
 #[derive(Debug, Clone, PartialEq)]
@@ -17,7 +17,7 @@ pub(crate) struct Link {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
-    pub tree: FaultTree,
+    pub observed: ObservedTree,
     pub circuit: Arc<Circuit>,
     causes: Vec<String>,
     symptoms_of: Vec<Vec<usize>>,
@@ -53,17 +53,18 @@ impl Model {
         links: &[Link],
     ) -> Result<Self, CompileError> {
         let symptoms: Vec<Symptom> = detectors.iter().enumerate().map(|(index, d)| symptom(index, d, links)).collect();
-        let circuit = Circuit::compile(tree, &priors(tree, causes), &symptoms)?;
-        let mut model = Self { circuit: Arc::new(circuit), ..Self::mute(tree, causes, links) };
+        let observed = ObservedTree { tree: tree.clone(), priors: priors(tree, causes), symptoms };
+        let circuit = Arc::new(Circuit::compile(&observed)?);
+        let mut model = Self { observed, circuit, ..Self::mute(tree, causes, links) };
         model.ratios = model.ratios(detectors.len());
         Ok(model)
     }
 
     /// For a tree that cannot be compiled: knows what speaks for what, but weighs nothing.
     pub fn mute(tree: &FaultTree, causes: &[Cause], links: &[Link]) -> Self {
-        let nothing = Circuit::compile(&FaultTree::default(), &[], &[]).expect("nothing is tied together");
+        let nothing = Circuit::compile(&ObservedTree::default()).expect("nothing is tied together");
         Self {
-            tree: tree.clone(),
+            observed: ObservedTree::default(),
             circuit: Arc::new(nothing),
             causes: causes.iter().map(|cause| cause.key.clone()).collect(),
             symptoms_of: symptoms_of(tree, causes.len(), links),
@@ -95,7 +96,7 @@ impl Model {
     fn weigh_evidence(&self, evidence: &Evidence, scratch: &mut Scratch) -> Weighed {
         let posterior = self.circuit.posterior(evidence, scratch).expect("nothing is taken as certain");
         let causes = posterior.events()[..self.causes.len()].to_vec();
-        Weighed { causes, top: posterior.gates().get(self.tree.top).copied().unwrap_or_default() }
+        Weighed { causes, top: posterior.gates().get(self.observed.tree.top).copied().unwrap_or_default() }
     }
 
     fn ratios(&self, symptoms: usize) -> Vec<(f64, f64)> {

@@ -4,8 +4,8 @@ use toml::Spanned;
 
 use super::CatalogueError;
 use super::document::{Document, Entry};
-use super::files::{ActionFile, DatapointFile, ErrorCodeFile, PartFile, ProfileHead};
 use super::faults::Faults;
+use super::files::{ActionFile, DatapointFile, ErrorCodeFile, PartFile, ProfileHead};
 use super::source::Source;
 use super::{detectors, faults, repairs};
 use crate::appliance::{Action, ApplianceType, Argument, Datapoint, ErrorCode, Kind, Part, Precondition, RiskClass};

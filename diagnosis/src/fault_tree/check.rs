@@ -8,11 +8,10 @@ mod settled;
 
 use std::collections::HashSet;
 
-use super::diagram::Diagram;
 use super::exchange::{Place, Places, Written};
 use super::model::{CommonCause, Event, EventKind, FaultTree, Gate, Input, Law, Logic, Node, Sharing};
 use super::problem::{Problem, ProblemKind, Problems};
-use super::quantify::Limits;
+use super::solve::{Diagram, Limits};
 use settled::settled;
 
 pub(super) use law::wrong as wrong_law;

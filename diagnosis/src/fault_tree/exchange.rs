@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use super::model::FaultTree;
 use super::problem::{Problem, ProblemKind};
 #[cfg(feature = "cli")]
-use super::{check_exactly, more_problems, problem::Problems, quantify::Limits};
+use super::{Limits, check_exactly, more_problems, problem::Problems};
 
 /// A text and the name of its file.
 #[derive(Debug, Clone, Copy)]

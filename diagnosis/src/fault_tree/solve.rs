@@ -17,6 +17,7 @@ mod order;
 mod table;
 mod zbdd;
 
+pub(super) use blocks::Leaf;
 pub use cut_sets::{CutSet, CutSets, Ranked};
 pub use diagram::Diagram;
 pub use limits::{Limits, QuantifyError};

@@ -6,7 +6,9 @@ use super::differentiate::differentiate;
 use super::elimination::{Greed, Order, Overgrown, eliminate, order};
 use super::evidence::{Evidence, Impossible, Weights};
 use super::expressions::{Expressions, Id};
-use super::network::{Merging, Network, Owner, Symptom, event_input, parameters, symptom_input, variable_of};
+use super::network::{
+    Merging, Network, ObservedTree, Owner, Symptom, event_input, parameters, symptom_input, variable_of,
+};
 use super::tape::{Tape, Writer};
 use super::wide::Wide;
 use crate::fault_tree::{FaultTree, Logic, Node};
@@ -15,8 +17,8 @@ use crate::fault_tree::{FaultTree, Logic, Node};
 /// three steps in all for one forward, a device takes 0.1 ms.
 pub const MAX_EXPRESSIONS: usize = 1 << 15;
 
-/// Most variables: events, gates, and what merges their inputs. Bounds the time of ordering.
-const MAX_VARIABLES: usize = 1 << 15;
+/// Most events, inputs of gates and links: bounds the time of ordering to seconds.
+pub const MAX_CONNECTIONS: usize = 1 << 14;
 
 /// A fault tree with its symptoms, ready to be evaluated; immutable, so that it can be shared
 /// and swapped as an `Arc`.
@@ -55,7 +57,9 @@ pub enum CompileError {
         gate: String,
     },
     /// Events that fail together.
-    #[error("common-cause group {group:?} is not part of the gates: expand it, or write what its members share as an event")]
+    #[error(
+        "common-cause group {group:?} is not part of the gates: expand it, or write what its members share as an event"
+    )]
     CommonCause {
         /// Its name.
         group: String,
@@ -99,6 +103,12 @@ pub enum CompileError {
         limit: usize,
         /// Events, gates and symptoms that are tied together.
         tied: Vec<String>,
+    },
+    /// More than is ordered in reasonable time.
+    #[error("there are {found} events, inputs of gates and links, at most {MAX_CONNECTIONS} can be compiled")]
+    TooLarge {
+        /// How many there are.
+        found: usize,
     },
     /// Other symptoms or links than the circuit was compiled for.
     #[error("the symptoms have other links than the circuit was compiled for: compile anew")]
@@ -145,12 +155,12 @@ impl<'a> Posterior<'a> {
 }
 
 impl Circuit {
-    /// Compiles a static tree (no common causes, no dynamic gates) with the probability of each
-    /// event and what can be observed. House events take prior 0 or 1.
+    /// Compiles a tree with what can be observed of it. House events take prior 0 or 1.
     ///
     /// # Errors
     /// What in the tree or the symptoms is wrong, or too entangled.
-    pub fn compile(tree: &FaultTree, priors: &[f64], symptoms: &[Symptom]) -> Result<Self, CompileError> {
+    pub fn compile(observed: &ObservedTree) -> Result<Self, CompileError> {
+        let ObservedTree { tree, priors, symptoms } = observed;
         let places = places(tree, symptoms)?;
         check_probabilities(tree, priors, symptoms)?;
         let (mut all, root) = smallest(tree, symptoms, &places)?;
@@ -274,14 +284,29 @@ impl Circuit {
         // the symptom is their sum, and what the symptom changed is the ratio.
         let mut given = evidence.clone();
         let mut surprise = |weights: Weights| -> Result<Vec<f64>, Impossible> {
-            given.set_event(event, weights);
+            given.set_event(event, weights.and(evidence.event(event)));
             self.evaluate(&given, scratch, self.steps.runs())?;
             Ok(scratch.sensitivities.chunks(2).map(|by| (by[0] + by[1]).ln()).collect())
         };
         match (surprise(Weights::PRESENT), surprise(Weights::ABSENT)) {
-            (Ok(present), Ok(absent)) => absent.iter().zip(&present).map(|(absent, present)| absent - present).collect(),
+            (Ok(present), Ok(absent)) => {
+                absent.iter().zip(&present).map(|(absent, present)| absent - present).collect()
+            }
             _ => vec![0.0; self.symptoms],
         }
+    }
+
+    /// P(all these events happen | evidence): how probable a minimal cut set remains.
+    ///
+    /// # Errors
+    /// Evidence of probability 0.
+    pub fn joint(&self, evidence: &Evidence, events: &[usize], scratch: &mut Scratch) -> Result<f64, Impossible> {
+        let all = self.evaluate(evidence, scratch, self.backward)?;
+        let mut given = evidence.clone();
+        for event in events {
+            given.require_event(*event);
+        }
+        Ok(self.evaluate(&given, scratch, self.backward).map_or(0.0, |some| (some - all).exp()))
     }
 
     /// Carries out so many runs and reads the results, each over P(evidence); returns its log.
@@ -382,6 +407,12 @@ fn places(tree: &FaultTree, symptoms: &[Symptom]) -> Result<Vec<usize>, CompileE
 }
 
 fn check_structure(tree: &FaultTree, symptoms: &[Symptom]) -> Result<(), CompileError> {
+    let inputs: usize = tree.gates.iter().map(|gate| gate.inputs.len()).sum();
+    let links: usize = symptoms.iter().map(|symptom| symptom.links.len()).sum();
+    let found = tree.events.len() + tree.gates.len() + symptoms.len() + inputs + links;
+    if found > MAX_CONNECTIONS {
+        return Err(CompileError::TooLarge { found });
+    }
     if let Some(group) = tree.common_causes.first() {
         return Err(CompileError::CommonCause { group: group.name.clone() });
     }

@@ -38,7 +38,7 @@ pub(super) fn order(network: &Network, greed: Greed) -> Order {
     while let Some((_, variable)) = queue.pop_first() {
         found.rows += 2_f64.powf(graph.log_rows(variable));
         found.variables.push(variable);
-        for changed in graph.remove(variable, greed) {
+        for changed in graph.remove(variable) {
             queue.remove(&(costs[changed], changed));
             costs[changed] = graph.cost(changed, greed);
             queue.insert((costs[changed], changed));
@@ -49,6 +49,9 @@ pub(super) fn order(network: &Network, greed: Greed) -> Order {
 
 /// Compared in this order; the second breaks ties.
 type Cost = (u64, u64);
+
+/// With more ties than this a variable is a bad choice anyway, and counting would take long.
+const MOST_TIES_COUNTED: usize = 64;
 
 /// Which variables stand in a table together.
 struct Graph {
@@ -81,23 +84,21 @@ impl Graph {
 
     fn fill(&self, variable: usize) -> u64 {
         let ties = &self.ties[variable];
+        if ties.len() > MOST_TIES_COUNTED {
+            return (ties.len() * ties.len()) as u64;
+        }
         let untied = ties.iter().map(|a| ties.range(a + 1..).filter(|b| !self.ties[*a].contains(b)).count() as u64);
         untied.sum()
     }
 
-    /// Ties all neighbours of a variable and takes it out; returns whose cost may have changed.
-    fn remove(&mut self, variable: usize, _greed: Greed) -> BTreeSet<usize> {
+    /// Ties all neighbours of a variable, which are returned, and takes it out.
+    fn remove(&mut self, variable: usize) -> BTreeSet<usize> {
         let neighbours = std::mem::take(&mut self.ties[variable]);
-        let mut changed = neighbours.clone();
         for a in &neighbours {
-            let before = self.ties[*a].len();
             self.ties[*a].extend(neighbours.iter().filter(|b| *b != a));
             self.ties[*a].remove(&variable);
-            if self.ties[*a].len() >= before {
-                changed.extend(self.ties[*a].iter());
-            }
         }
-        changed
+        neighbours
     }
 }
 
@@ -130,7 +131,7 @@ pub(super) fn eliminate(network: Network, order: &Order, limit: usize) -> Result
         let mut together = together.into_iter();
         let Some(mut product) = together.next() else { continue };
         for table in together {
-            product = multiply(&product, &table, &variables, &mut expressions);
+            product = multiply(&product, &table, &variables, &mut expressions, limit);
             let bits: u32 = product.variables.iter().map(|v| variables[*v].bits()).sum();
             if product.rows.len() > limit || expressions.len() > limit || bits > u128::BITS {
                 return Err(Overgrown { tied: product.variables });
@@ -167,7 +168,8 @@ impl Moves {
     }
 }
 
-fn multiply(a: &Table, b: &Table, variables: &[Variable], expressions: &mut Expressions) -> Table {
+/// The product of two tables; breaks off once it has more than `limit` rows.
+fn multiply(a: &Table, b: &Table, variables: &[Variable], expressions: &mut Expressions, limit: usize) -> Table {
     let width: u32 = a.variables.iter().map(|v| variables[*v].bits()).sum();
     let own: Vec<usize> = b.variables.iter().copied().filter(|v| !a.variables.contains(v)).collect();
     let own_bits: u32 = own.iter().map(|v| variables[*v].bits()).sum();
@@ -185,6 +187,9 @@ fn multiply(a: &Table, b: &Table, variables: &[Variable], expressions: &mut Expr
     }
     let mut rows = Vec::new();
     for (key, value) in &a.rows {
+        if rows.len() > limit {
+            break;
+        }
         for (other_key, other) in by_shared.get(&shared_of_a.of(*key)).into_iter().flatten() {
             rows.push((key | other_key, expressions.product(*value, *other)));
         }

@@ -18,6 +18,11 @@ impl Weights {
     pub const ABSENT: Self = Self { present: 0.0, absent: 1.0 };
     /// Nothing was seen.
     pub const UNKNOWN: Self = Self { present: 1.0, absent: 1.0 };
+
+    /// Both were seen, independently.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self { present: self.present * other.present, absent: self.absent * other.absent }
+    }
 }
 
 /// What is known of one device; at first nothing.
@@ -49,6 +54,17 @@ impl Evidence {
             Some((_, known)) => *known = weights,
             None => self.events.push((event as u32, weights)),
         }
+    }
+
+    /// Rules out that an event is absent, whatever else is known of it.
+    pub(super) fn require_event(&mut self, event: usize) {
+        self.set_event(event, Weights::PRESENT.and(self.event(event)));
+    }
+
+    /// What is known of an event.
+    pub fn event(&self, event: usize) -> Weights {
+        let known = self.events.iter().find(|(known, _)| *known as usize == event);
+        known.map_or(Weights::UNKNOWN, |(_, weights)| *weights)
     }
 
     /// What is known of a symptom.

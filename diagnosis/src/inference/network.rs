@@ -1,6 +1,9 @@
 //! The tree and its symptoms as variables and sparse tables.
 
+use thiserror::Error;
+
 use super::expressions::{Expressions, Id, ONE, ZERO};
+use crate::expression::compile::did_you_mean;
 use crate::fault_tree::{FaultTree, Gate, Input, Logic, Node};
 
 /// Something a detector tells of the tree.
@@ -22,6 +25,70 @@ pub struct Link {
     pub node: Node,
     /// From 0 to 1; 1 minus the miss rate.
     pub probability: f64,
+}
+
+/// A static tree, how likely its events are, and what can be observed of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ObservedTree {
+    /// Without common causes and dynamic gates.
+    pub tree: FaultTree,
+    /// Of each event.
+    pub priors: Vec<f64>,
+    /// What can be observed; may be empty.
+    pub symptoms: Vec<Symptom>,
+}
+
+impl ObservedTree {
+    /// Adds a detector that never errs: evidence about an event or a gate itself. Returns its
+    /// index among the symptoms.
+    pub fn watch(&mut self, name: &str, node: Node) -> usize {
+        let links = vec![Link { node, probability: 1.0 }];
+        self.symptoms.push(Symptom { name: name.to_owned(), false_alarm: 0.0, links });
+        self.symptoms.len() - 1
+    }
+}
+
+/// What a name in an [`ObservedTree`] stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    /// Index of a symptom.
+    Symptom(usize),
+    /// An event or gate.
+    Node(Node),
+}
+
+/// A name that nothing bears.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{name:?} is no symptom, gate or event{hint}")]
+pub struct UnknownName {
+    /// The name.
+    pub name: String,
+    /// What may have been meant, as the end of a sentence.
+    pub hint: String,
+}
+
+impl ObservedTree {
+    /// What bears a name: a symptom, else a gate, else an event. (A gate that stands for a member
+    /// of a common-cause group bears the event's name.)
+    ///
+    /// # Errors
+    /// Nothing does.
+    pub fn find(&self, name: &str) -> Result<Named, UnknownName> {
+        if let Some(symptom) = self.symptoms.iter().position(|symptom| symptom.name == name) {
+            return Ok(Named::Symptom(symptom));
+        }
+        if let Some(gate) = self.tree.gates.iter().position(|gate| gate.name == name) {
+            return Ok(Named::Node(Node::Gate(gate)));
+        }
+        if let Some(event) = self.tree.events.iter().position(|event| event.name == name) {
+            return Ok(Named::Node(Node::Event(event)));
+        }
+        let symptoms = self.symptoms.iter().map(|symptom| symptom.name.as_str());
+        let gates = self.tree.gates.iter().map(|gate| gate.name.as_str());
+        let events = self.tree.events.iter().map(|event| event.name.as_str());
+        let hint = did_you_mean(name, symptoms.chain(gates).chain(events));
+        Err(UnknownName { name: name.to_owned(), hint })
+    }
 }
 
 /// Whose state a variable is.
@@ -83,7 +150,10 @@ enum Merge {
     Least,
     Parity,
     /// How many happen, but for what can no longer matter.
-    Count { least: usize, inputs: usize },
+    Count {
+        least: usize,
+        inputs: usize,
+    },
 }
 
 /// A variable and, for each of its states, what it may contribute with which probability.
@@ -125,9 +195,8 @@ impl Network {
         let variables = of_event.chain(of_gate).map(|owner| Variable { owner, states: 2 }).collect();
         let mut network = Self { variables, tables: Vec::new(), expressions: Expressions::new() };
         for event in 0..tree.events.len() {
-            let rows = [false, true].map(|present| {
-                (u128::from(present), network.expressions.input(event_input(event, present)))
-            });
+            let rows = [false, true]
+                .map(|present| (u128::from(present), network.expressions.input(event_input(event, present))));
             network.tables.push(Table { variables: vec![event], rows: rows.to_vec() });
         }
         for (index, gate) in tree.gates.iter().enumerate() {
@@ -257,14 +326,7 @@ impl Network {
 
     /// A table over two sources and what they come to; `close` says, for what they come to,
     /// the state of `result` and a weight.
-    fn join(
-        &mut self,
-        a: &Source,
-        b: &Source,
-        merge: Merge,
-        result: Option<usize>,
-        close: impl Fn(u32) -> (u32, Id),
-    ) {
+    fn join(&mut self, a: &Source, b: &Source, merge: Merge, result: Option<usize>, close: impl Fn(u32) -> (u32, Id)) {
         let mut rows: Vec<(u128, Vec<Id>)> = Vec::new();
         let same = a.variable == b.variable;
         let (a_bits, b_bits) = (self.variables[a.variable].bits(), self.variables[b.variable].bits());

@@ -9,6 +9,7 @@ mod draw;
 mod failure;
 mod input;
 mod output;
+mod posterior;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,7 @@ enum Command {
     Check(check::Args),
     Convert(convert::Args),
     Draw(draw::Args),
+    Posterior(posterior::Args),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Command::Check(args) => (args.input.json, check::run(args)),
         Command::Convert(args) => (args.input.json, convert::run(args)),
         Command::Draw(args) => (args.input.json, draw::run(args)),
+        Command::Posterior(args) => (args.input.json, posterior::run(args)),
     };
     result.unwrap_or_else(|error| failure::report(&error, json))
 }

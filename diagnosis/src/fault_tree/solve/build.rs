@@ -9,8 +9,8 @@ use super::bdd::{Bdd, BddNode, Edge};
 use super::blocks::Block;
 use super::diagram::BlockDiagram;
 use super::formula::Operation;
-use super::order::{Family, orders};
 use super::limits::{Limits, QuantifyError};
+use super::order::{Family, orders};
 use super::table::Overrun;
 
 /// Nodes allowed in a round, and how many orders of each family take part. After the last
@@ -36,7 +36,8 @@ pub(crate) fn build(block: &Block, limits: &Limits<'_>) -> Result<BlockDiagram, 
     let racers = |orders: Vec<Vec<usize>>| orders.into_iter().map(|order| Racer::new(block, order, limits)).collect();
     if block.is_plain() {
         let mut racers: Vec<Racer<'_>> = racers(vec![(0..block.leaves.len()).collect()]);
-        return race(&mut racers, 1, limits.nodes, limits)?.ok_or(QuantifyError::Budget { nodes: limits.nodes, orders: 1 });
+        return race(&mut racers, 1, limits.nodes, limits)?
+            .ok_or(QuantifyError::Budget { nodes: limits.nodes, orders: 1 });
     }
     let mut families: Vec<Vec<Racer<'_>>> = Vec::new();
     let last = std::iter::once((limits.nodes, usize::MAX));

@@ -4,8 +4,8 @@ use super::bdd::{BddNode, Edge};
 use super::blocks::{Leaf, blocks};
 use super::build::build;
 use super::formula::{Formula, Value};
-use crate::fault_tree::model::FaultTree;
 use super::limits::{Limits, QuantifyError};
+use crate::fault_tree::model::FaultTree;
 
 /// A static fault tree as a diagram, from which probabilities follow in time linear in its
 /// size. Probabilities are given anew each time.

@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use crate::fault_tree::model::{EventKind, FaultTree, Input, Logic, Node};
 use super::limits::QuantifyError;
+use crate::fault_tree::model::{EventKind, FaultTree, Input, Logic, Node};
 
 /// A node, perhaps negated. Nodes below [`Formula::variables`] are events, the others gates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

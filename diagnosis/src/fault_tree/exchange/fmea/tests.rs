@@ -1,6 +1,6 @@
 use super::*;
+use crate::fault_tree::Limits;
 use crate::fault_tree::exchange::{Format, inspect, toml};
-use crate::fault_tree::quantify::Limits;
 
 const HEATER: &str = "\
 Failure mode,Effects,Error code,Cause,Check,Remedy,Part,Cost,Rate per year,Owner

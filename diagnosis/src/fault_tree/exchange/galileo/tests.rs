@@ -1,9 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::fault_tree::Limits;
 use crate::fault_tree::exchange::{Format, inspect};
 use crate::fault_tree::model::{Law, Logic, Node};
-use crate::fault_tree::quantify::Limits;
 
 fn problems(text: &str) -> String {
     let source = Source { file: "t.dft", text };

@@ -1,10 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::fault_tree::Limits;
 use crate::fault_tree::exchange::arbitrary::{Gates, tree};
 use crate::fault_tree::exchange::{Format, MAX_BYTES, inspect};
 use crate::fault_tree::model::{EventKind, Gate, Input, Law, Logic, Sharing, Spread};
-use crate::fault_tree::quantify::Limits;
 
 const ARALIA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/aralia");
 const SCRAM_INPUT: &str = "/usr/share/scram/input";

@@ -1,10 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::fault_tree::Limits;
 use crate::fault_tree::exchange::arbitrary::{Gates, tree};
 use crate::fault_tree::exchange::{Format, Options, Source, Written, inspect};
 use crate::fault_tree::model::{EventKind, FaultTree, Input, Law, Logic, Node, Sharing, Spread};
-use crate::fault_tree::quantify::Limits;
 
 fn written(text: &str) -> Written {
     files(&[("tree.toml", text)])
