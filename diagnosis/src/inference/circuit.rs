@@ -124,6 +124,13 @@ pub struct Scratch {
     sensitivities: Vec<f64>,
 }
 
+/// How far an evaluation goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    Posteriors,
+    Sensitivities,
+}
+
 /// What follows from the evidence.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Posterior<'a> {
@@ -272,7 +279,7 @@ impl Circuit {
     /// # Errors
     /// Evidence of probability 0.
     pub fn posterior<'s>(&self, evidence: &Evidence, scratch: &'s mut Scratch) -> Result<Posterior<'s>, Impossible> {
-        let log_evidence = self.evaluate(evidence, scratch, self.backward)?;
+        let log_evidence = self.evaluate(evidence, scratch, Reach::Posteriors)?;
         Ok(Posterior { events: self.events, values: &scratch.results, log_evidence })
     }
 
@@ -285,7 +292,7 @@ impl Circuit {
         let mut given = evidence.clone();
         let mut surprise = |weights: Weights| -> Result<Vec<f64>, Impossible> {
             given.set_event(event, weights.and(evidence.event(event)));
-            self.evaluate(&given, scratch, self.steps.runs())?;
+            self.evaluate(&given, scratch, Reach::Sensitivities)?;
             Ok(scratch.sensitivities.chunks(2).map(|by| (by[0] + by[1]).ln()).collect())
         };
         match (surprise(Weights::PRESENT), surprise(Weights::ABSENT)) {
@@ -301,16 +308,17 @@ impl Circuit {
     /// # Errors
     /// Evidence of probability 0.
     pub fn joint(&self, evidence: &Evidence, events: &[usize], scratch: &mut Scratch) -> Result<f64, Impossible> {
-        let all = self.evaluate(evidence, scratch, self.backward)?;
+        let all = self.evaluate(evidence, scratch, Reach::Posteriors)?;
         let mut given = evidence.clone();
         for event in events {
             given.require_event(*event);
         }
-        Ok(self.evaluate(&given, scratch, self.backward).map_or(0.0, |some| (some - all).exp()))
+        Ok(self.evaluate(&given, scratch, Reach::Posteriors).map_or(0.0, |some| (some - all).exp()))
     }
 
-    /// Carries out so many runs and reads the results, each over P(evidence); returns its log.
-    fn evaluate(&self, evidence: &Evidence, scratch: &mut Scratch, runs: usize) -> Result<f64, Impossible> {
+    /// Reads the results, each over P(evidence), and returns its log.
+    fn evaluate(&self, evidence: &Evidence, scratch: &mut Scratch, reach: Reach) -> Result<f64, Impossible> {
+        let runs = if reach == Reach::Posteriors { self.backward } else { self.steps.runs() };
         let Scratch { numbers, wide, results, sensitivities } = scratch;
         numbers.resize(self.steps.len(), 0.0);
         results.resize(self.joint_at.len(), 0.0);
@@ -321,7 +329,7 @@ impl Circuit {
         let all = numbers[self.evidence_at as usize];
         let mut read = |over_all: &dyn Fn(u32) -> f64| {
             results.iter_mut().zip(&self.joint_at).for_each(|(result, at)| *result = over_all(*at));
-            if runs > self.backward {
+            if reach == Reach::Sensitivities {
                 sensitivities.iter_mut().zip(&self.sensitivity_at).for_each(|(result, at)| *result = over_all(*at));
             }
         };

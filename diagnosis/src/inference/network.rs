@@ -57,6 +57,9 @@ pub enum Named {
     Node(Node),
 }
 
+/// A longer list of names helps nobody.
+const MOST_NAMES_LISTED: usize = 40;
+
 /// A name that nothing bears.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{name:?} is no symptom, gate or event{hint}")]
@@ -86,7 +89,11 @@ impl ObservedTree {
         let symptoms = self.symptoms.iter().map(|symptom| symptom.name.as_str());
         let gates = self.tree.gates.iter().map(|gate| gate.name.as_str());
         let events = self.tree.events.iter().map(|event| event.name.as_str());
-        let hint = did_you_mean(name, symptoms.chain(gates).chain(events));
+        let known = symptoms.chain(gates).chain(events);
+        let mut hint = did_you_mean(name, known.clone());
+        if hint.starts_with("; known") && known.count() > MOST_NAMES_LISTED {
+            hint.clear();
+        }
         Err(UnknownName { name: name.to_owned(), hint })
     }
 }
