@@ -1,12 +1,14 @@
 //! An appliance type as the catalogue describes it, checked and ready for use.
 
 use std::fmt;
+use std::sync::Arc;
 
 use firmware_proto::{Value, ValueMap};
 use serde::{Deserialize, Serialize};
 
 use crate::detector::Detector;
 use crate::expression::{Flag, Slot};
+use crate::inference::{Circuit, ObservedTree};
 use crate::model::Model;
 
 /// What a datapoint's values look like.
@@ -269,6 +271,17 @@ impl ApplianceType {
     /// Keys and names of its symptoms.
     pub fn symptoms(&self) -> impl Iterator<Item = (&str, &str)> {
         self.detectors.iter().map(|d| (d.key.as_str(), d.name.as_str()))
+    }
+
+    /// Its fault tree with priors and what its detectors tell; the first events are the causes,
+    /// the symptoms are in the order of [`Self::symptoms`].
+    pub fn observed_tree(&self) -> &ObservedTree {
+        &self.model.observed
+    }
+
+    /// The same, compiled.
+    pub fn circuit(&self) -> &Arc<Circuit> {
+        &self.model.circuit
     }
 
     /// An error code.

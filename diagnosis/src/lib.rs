@@ -40,13 +40,13 @@ mod diagnose;
 mod drift;
 mod expression;
 pub mod fault_tree;
+pub mod inference;
 mod model;
 mod observe;
 mod precondition;
 mod state;
 #[cfg(test)]
 mod testing;
-mod tree;
 mod verification;
 
 pub use advise::{Advice, Tried, advise};

@@ -4,6 +4,7 @@ use toml::Spanned;
 
 use super::CatalogueError;
 use super::document::{Document, Entry};
+use super::faults::Faults;
 use super::files::{ActionFile, DatapointFile, ErrorCodeFile, PartFile, ProfileHead};
 use super::source::Source;
 use super::{detectors, faults, repairs};
@@ -32,12 +33,12 @@ pub(super) fn appliance_type(key: &str, source: &Source, errors: &mut Vec<Catalo
     let mut detector_file = open("detectors.toml");
     let detectors = detectors::read(&mut detector_file, &mut compiler);
 
-    let (faults, fault_file) = faults::read(open("faults.toml"), &detectors);
+    let (faults, mut fault_file) = faults::read(open("faults.toml"), &detectors);
 
     let mut part_file = open("parts.toml");
     let (parts, part_needs) = repairs::parts(&mut part_file, &faults.causes);
 
-    let model = Model::new(&faults.tree, &faults.causes, &detectors, faults.links);
+    let model = model(&faults, &detectors, &mut fault_file);
     let mut repair_file = open("repairs.toml");
     let mut scope = repairs::Scope { causes: &faults.causes, actions: &actions, detectors: &detectors, model: &model };
     let repairs = repairs::read(&mut repair_file, &mut scope, &mut compiler);
@@ -78,6 +79,18 @@ pub(super) fn appliance_type(key: &str, source: &Source, errors: &mut Vec<Catalo
         detectors,
         model,
     }
+}
+
+/// Compiles the tree, or reports why that cannot be.
+fn model(faults: &Faults, detectors: &[Detector], file: &mut Document<'_>) -> Model {
+    let Faults { causes, tree, links } = faults;
+    if file.problems().is_empty() {
+        match Model::new(tree, causes, detectors, links) {
+            Ok(model) => return model,
+            Err(error) => file.report(0, "gates", error.to_string()),
+        }
+    }
+    Model::mute(tree, causes, links)
 }
 
 fn datapoints(profile: &mut Document<'_>) -> Vec<Datapoint> {

@@ -8,19 +8,19 @@ use crate::appliance::Cause;
 use crate::detector::Detector;
 use crate::fault_tree::exchange::Written;
 use crate::fault_tree::exchange::toml::{Built, EventFile, LINKS, Names, Part, build};
-use crate::fault_tree::{self, EventKind, FaultTree, inputs_first, more_problems};
-use crate::model::Link;
-use crate::tree::{Gate, Logic, MAX_CAUSES, Node, Tree, is_active};
+use crate::fault_tree::{Event, EventKind, FaultTree, more_problems};
+use crate::model::{Link, symptoms_of};
 
 /// What `faults.toml` holds.
 pub(super) struct Faults {
     pub causes: Vec<Cause>,
     /// Its first events are the causes.
-    #[expect(dead_code, reason = "diagnosis reads `tree` until it evaluates all gates")]
-    pub fault_tree: FaultTree,
-    pub tree: Tree,
+    pub tree: FaultTree,
     pub links: Vec<Link>,
 }
+
+/// Most causes of a type: far above any appliance's, and the circuit still compiles at once.
+const MAX_CAUSES: usize = 256;
 
 /// Reads the file and returns it with what is wrong in it.
 pub(super) fn read<'t>(file: Document<'t>, detectors: &[Detector]) -> (Faults, Document<'t>) {
@@ -39,17 +39,14 @@ pub(super) fn read<'t>(file: Document<'t>, detectors: &[Detector]) -> (Faults, D
     let named: Vec<_> = causes.iter().map(|entry| (entry.offset, entry.field.clone())).collect();
     let causes: Vec<Cause> =
         causes.into_iter().take(MAX_CAUSES).filter_map(|entry| cause(&mut file, entry, events)).collect();
-    let (tree, order) = tree(&mut file, &written.tree, named.len());
-    let links = read_links(&mut file, &names, &order, detectors, &entries);
-    for (index, (offset, field)) in named.iter().enumerate() {
-        let reached = tree.fed_by(index);
-        if !links.iter().any(|link| is_active(link.node, 1 << index, &reached)) {
-            let reason = "no symptom is linked to it or to a gate it feeds, it can never be found: \
-                          add one of them to a table of [links]";
-            file.report(*offset, field, reason);
-        }
+    let links = read_links(&mut file, &names, detectors, &entries);
+    let symptoms = symptoms_of(&written.tree, named.len(), &links);
+    for ((offset, field), _) in named.iter().zip(symptoms).filter(|(_, symptoms)| symptoms.is_empty()) {
+        let reason = "no symptom is linked to it or to a gate it feeds, it can never be found: \
+                      add one of them to a table of [links]";
+        file.report(*offset, field, reason);
     }
-    (Faults { causes, fault_tree: written.tree, tree, links }, file)
+    (Faults { causes, tree: written.tree, links }, file)
 }
 
 /// Reports what is wrong with the tree as a whole, by the tables of the file.
@@ -69,47 +66,9 @@ fn check(file: &mut Document<'_>, written: &Written) {
     }
 }
 
-/// The tree as diagnosis takes it, and for each gate of the file its place there.
-fn tree(file: &mut Document<'_>, written: &FaultTree, causes: usize) -> (Tree, Vec<Option<usize>>) {
-    let Some(order) = inputs_first(written) else { return Default::default() };
-    let mut places = vec![None; written.gates.len()];
-    let mut gates = Vec::new();
-    for index in order {
-        let gate = &written.gates[index];
-        let logic = match gate.logic {
-            fault_tree::Logic::Or => Some(Logic::Any),
-            fault_tree::Logic::And | fault_tree::Logic::Inhibit => Some(Logic::All),
-            fault_tree::Logic::AtLeast(least) => Some(Logic::AtLeast(least)),
-            _ => None,
-        };
-        let plain = |input: &fault_tree::Input| match place(input.node, &places)? {
-            Node::Cause(cause) if cause >= causes => None,
-            node => (!input.negated).then_some(node),
-        };
-        let inputs: Option<Vec<Node>> = gate.inputs.iter().map(plain).collect();
-        let (Some(logic), Some(inputs)) = (logic, inputs) else {
-            let reason = "diagnosis takes any, all and at_least over causes alone so far";
-            file.report(0, format!("gates.{}", gate.name), reason);
-            return Default::default();
-        };
-        places[index] = Some(gates.len());
-        gates.push(Gate { key: gate.name.clone(), name: gate.label.clone(), logic, inputs });
-    }
-    let top = places.get(written.top).copied().flatten().unwrap_or(0);
-    (Tree { gates, top }, places)
-}
-
-fn place(node: fault_tree::Node, places: &[Option<usize>]) -> Option<Node> {
-    match node {
-        fault_tree::Node::Event(event) => Some(Node::Cause(event)),
-        fault_tree::Node::Gate(gate) => places.get(gate).copied().flatten().map(Node::Gate),
-    }
-}
-
 fn read_links(
     file: &mut Document<'_>,
     names: &Names,
-    order: &[Option<usize>],
     detectors: &[Detector],
     entries: &[Entry<LinkFile>],
 ) -> Vec<Link> {
@@ -123,7 +82,6 @@ fn read_links(
             let name = Spanned::new(probability.span(), name.clone());
             let node = names.find(file, &name, &field);
             let probability = file.probability(probability, field);
-            let node = node.and_then(|node| place(node, order));
             links.extend(symptom.zip(node).map(|(symptom, node)| Link { symptom, node, probability }));
         }
     }
@@ -135,7 +93,7 @@ fn read_links(
 }
 
 /// A cause of the catalogue says more than an event of a tree.
-fn cause(file: &mut Document<'_>, entry: Entry<EventFile>, events: &[fault_tree::Event]) -> Option<Cause> {
+fn cause(file: &mut Document<'_>, entry: Entry<EventFile>, events: &[Event]) -> Option<Cause> {
     let event = events.iter().find(|event| event.name == entry.key)?;
     let EventFile { name, lockout, skill, sop, handling, .. } = entry.value;
     for (field, missing) in [("name", name.is_none()), ("skill", skill.is_none()), ("sop", sop.is_none())] {

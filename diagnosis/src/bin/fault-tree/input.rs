@@ -124,6 +124,14 @@ impl Input {
         Ok(expand(&self.read()?)?)
     }
 
+    /// The folder of an appliance type, if that is what the tree is read from.
+    pub fn folder(&self) -> Option<&Path> {
+        match self.files.as_slice() {
+            [folder] if folder.is_dir() => Some(folder),
+            _ => None,
+        }
+    }
+
     fn format(&self, files: &[PathBuf]) -> Result<Format> {
         if let Some(named) = self.format {
             return Ok(named.into());

@@ -11,6 +11,7 @@ mod failure;
 mod importance;
 mod input;
 mod output;
+mod posterior;
 mod quantify;
 mod solve;
 
@@ -33,6 +34,7 @@ enum Command {
     Importance(importance::Args),
     Convert(convert::Args),
     Draw(draw::Args),
+    Posterior(posterior::Args),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Command::Importance(args) => (args.input.json, importance::run(args)),
         Command::Convert(args) => (args.input.json, convert::run(args)),
         Command::Draw(args) => (args.input.json, draw::run(args)),
+        Command::Posterior(args) => (args.input.json, posterior::run(args)),
     };
     result.unwrap_or_else(|error| failure::report(&error, json))
 }
