@@ -41,6 +41,7 @@ mod drift;
 mod expression;
 pub mod fault_tree;
 mod model;
+pub mod next_step;
 mod observe;
 mod precondition;
 mod state;
