@@ -5,26 +5,24 @@
 //! troubleshooting complex systems", AI EDAM 15, 2001): a weight for each hypothesis of what is
 //! wrong, steps that cure or tell at a cost, and endings that settle the matter at a cost of
 //! their own, such as a work order. What is looked for is the step that begins the plan of
-//! least expected cost of repair.
+//! least expected cost.
 //!
 //! 1. [`Policy::new`] checks the [`Candidate`]s of an appliance type and compiles them.
-//! 2. [`Policy::decide`] rules out what safety forbids, then looks ahead over the rest:
-//!    `search` deepens step by step, and values what lies beyond by the plan of `sequence`.
-//! 3. [`Policy::explain`] says for people why a step stands where it stands.
+//! 2. [`Policy::decide`] rules out what safety forbids, then looks ahead over the rest, at
+//!    first one step and then ever further; what lies beyond is valued by a sequence of cures.
+//! 3. [`Policy::explain`] tells what a step would bring.
 //!
-//! Failed cures and answers only ever change the weights, so that steps may overlap. The
-//! weights come from outside (`inference`, [`crate::diagnose`]); nothing here knows fault trees.
+//! Failed cures and answers only ever change the weights, so steps may overlap. The weights
+//! come from outside; nothing here knows fault trees.
 
-
+mod explain;
 mod policy;
 mod search;
 mod sequence;
 
-
+pub use explain::{Explanation, Outlook};
 pub use policy::{Candidate, Effect, Policy, PolicyError};
-pub use search::{Decision, Forbidden, Limits, RankedStep, Situation, Workspace};
+pub use search::{Decision, Forbidden, RankedStep, Situation, Workspace};
 
-#[cfg(test)]
-mod oracle;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use crate::appliance::RiskClass;
 /// A step that may be taken.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
-    /// What it is called; unique.
+    /// What it is called.
     pub key: String,
     /// What taking it once costs, in money; time is in it at its price.
     pub cost: f64,
@@ -31,29 +31,27 @@ pub enum Effect {
     End(Vec<f64>),
 }
 
-/// Candidates that make no policy.
+/// Candidates that make no policy, or a situation that does not fit them.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum PolicyError {
     /// Without an ending a plan can go on for ever.
-    #[error("there is no step that ends the matter: add a work order")]
+    #[error("no step ends the matter: add a work order")]
     NoEnding,
     /// A table has another shape.
-    #[error("step {step}: has numbers for {found} hypotheses, must have {wanted}")]
+    #[error("{what} has {found} numbers, must have {wanted}")]
     Shape {
-        /// The step's key.
-        step: String,
+        /// What the numbers stand for.
+        what: String,
         /// Numbers found.
         found: usize,
-        /// Number of hypotheses.
+        /// One for each hypothesis or step.
         wanted: usize,
     },
     /// A number that means nothing.
-    #[error("step {step}: {what} is {value}, must be {right}")]
+    #[error("{what} is {value}, must be {right}")]
     Number {
-        /// The step's key.
-        step: String,
         /// What the number stands for.
-        what: &'static str,
+        what: String,
         /// The number.
         value: f64,
         /// What would be right.
@@ -71,32 +69,57 @@ pub enum PolicyError {
     },
 }
 
-/// Most steps, hypotheses and answers: bounds the memory of a policy (64 MB of likelihoods).
-const MOST_STEPS: usize = 1_000;
+/// Most steps, hypotheses and answers: bounds the memory of a policy.
+const MOST_STEPS: usize = 200;
 const MOST_HYPOTHESES: usize = 10_000;
 const MOST_ANSWERS: usize = 16;
 
 /// How far the answers' probabilities may be from adding up to 1: rounding of written numbers.
 const SUM_TOLERANCE: f64 = 1e-6;
 
-/// A lockout hypothesis as likely as this, of all that is wrong, forbids every remote step.
-pub(super) const LOCKOUT_VETO: f64 = 0.2;
+/// Lockout hypotheses that together are as likely as this forbid every remote step.
+const LOCKOUT_VETO: f64 = 0.2;
 
 /// Steps of an appliance type, ready for decisions.
 #[derive(Debug, Clone)]
 pub struct Policy {
     pub(super) candidates: Vec<Candidate>,
-    /// For each hypothesis, whether it latches a safety lockout.
-    pub(super) lockout: Vec<bool>,
-    pub(super) any_lockout: bool,
-    /// For each candidate that cures, the hypotheses it can cure and how likely.
-    pub(super) cures: Vec<Vec<(usize, f64)>>,
-    /// For each hypothesis, the candidates that can cure it and how likely, by falling chance per cost.
-    pub(super) cured_by: Vec<Vec<(usize, f64)>>,
+    /// Hypotheses that latch a safety lockout.
+    lockouts: Vec<usize>,
     /// Candidates that cure.
     pub(super) curing: Vec<usize>,
-    /// Candidates that are endings.
-    pub(super) endings: Vec<usize>,
+    /// For each candidate, the hypotheses it can cure and how likely.
+    pub(super) cures: Sparse,
+    /// For each hypothesis, the candidates that can cure it and how likely, by falling chance per cost.
+    pub(super) cured_by: Sparse,
+    /// Candidates that are endings, with the whole cost for each hypothesis.
+    pub(super) endings: Vec<(usize, Vec<f64>)>,
+}
+
+/// Rows of a table that is mostly zero.
+#[derive(Debug, Clone)]
+pub(super) struct Sparse {
+    starts: Vec<usize>,
+    entries: Vec<(usize, f64)>,
+}
+
+impl Sparse {
+    fn new(rows: Vec<Vec<(usize, f64)>>) -> Self {
+        let mut starts = vec![0];
+        starts.extend(rows.iter().scan(0, |end, row| {
+            *end += row.len();
+            Some(*end)
+        }));
+        Self { starts, entries: rows.concat() }
+    }
+
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn row(&self, index: usize) -> &[(usize, f64)] {
+        &self.entries[self.starts[index]..self.starts[index + 1]]
+    }
 }
 
 impl Policy {
@@ -105,29 +128,36 @@ impl Policy {
     ///
     /// # Errors
     /// The first candidate that cannot be used, or that none is an ending.
-    pub fn new(candidates: Vec<Candidate>, lockout: Vec<bool>) -> Result<Self, PolicyError> {
+    pub fn new(candidates: Vec<Candidate>, lockout: &[bool]) -> Result<Self, PolicyError> {
         let hypotheses = lockout.len();
         limit("steps", candidates.len(), MOST_STEPS)?;
         limit("hypotheses", hypotheses, MOST_HYPOTHESES)?;
         candidates.iter().try_for_each(|candidate| candidate.check(hypotheses))?;
-        let endings: Vec<usize> = indices(&candidates, |effect| matches!(effect, Effect::End(_)));
+        let mut endings = Vec::new();
+        let mut curing = Vec::new();
+        let mut cures = vec![Vec::new(); candidates.len()];
+        let mut cured_by = vec![Vec::new(); hypotheses];
+        for (step, candidate) in candidates.iter().enumerate() {
+            match &candidate.effect {
+                Effect::End(costs) => endings.push((step, costs.iter().map(|c| c + candidate.cost).collect())),
+                Effect::Tell(_) => {}
+                Effect::Cure(chances) => {
+                    curing.push(step);
+                    for (hypothesis, chance) in chances.iter().enumerate().filter(|(_, chance)| **chance > 0.0) {
+                        cures[step].push((hypothesis, *chance));
+                        cured_by[hypothesis].push((step, *chance));
+                    }
+                }
+            }
+        }
         if endings.is_empty() {
             return Err(PolicyError::NoEnding);
         }
-        let mut cured_by = vec![Vec::new(); hypotheses];
-        let mut cures = vec![Vec::new(); candidates.len()];
-        for (step, candidate) in candidates.iter().enumerate() {
-            let Effect::Cure(chances) = &candidate.effect else { continue };
-            for (hypothesis, chance) in chances.iter().enumerate().filter(|(_, chance)| **chance > 0.0) {
-                cures[step].push((hypothesis, *chance));
-                cured_by[hypothesis].push((step, *chance));
-            }
-        }
         let rate = |(step, chance): &(usize, f64)| chance / candidates[*step].cost;
         cured_by.iter_mut().for_each(|list| list.sort_by(|a, b| rate(b).total_cmp(&rate(a))));
-        let any_lockout = lockout.contains(&true);
-        let curing = indices(&candidates, |effect| matches!(effect, Effect::Cure(_)));
-        Ok(Self { candidates, lockout, any_lockout, cures, cured_by, curing, endings })
+        let lockouts = (0..hypotheses).filter(|hypothesis| lockout[*hypothesis]).collect();
+        let (cures, cured_by) = (Sparse::new(cures), Sparse::new(cured_by));
+        Ok(Self { candidates, lockouts, curing, cures, cured_by, endings })
     }
 
     /// The candidates, in the order given.
@@ -137,90 +167,80 @@ impl Policy {
 
     /// Number of hypotheses.
     pub fn hypotheses(&self) -> usize {
-        self.lockout.len()
+        self.endings[0].1.len()
     }
 
-    /// What ending `step` costs if `hypothesis` holds.
-    pub(super) fn ending_cost(&self, step: usize, hypothesis: usize) -> f64 {
-        match &self.candidates[step].effect {
-            Effect::End(costs) => self.candidates[step].cost + costs[hypothesis],
-            _ => f64::INFINITY,
-        }
+    /// The cheapest ending: its cost times weight, and its cost for each hypothesis.
+    pub(super) fn best_ending(&self, weights: &[f64]) -> (f64, &[f64]) {
+        let each = self.endings.iter().map(|(_, costs)| (dot(weights, costs), costs.as_slice()));
+        each.min_by(|a, b| a.0.total_cmp(&b.0)).expect("a policy has an ending")
     }
 
-    /// The cost times weight of the cheapest ending, and which it is.
-    pub(super) fn best_ending(&self, weights: &[f64]) -> (f64, usize) {
-        let mut best = (f64::INFINITY, self.endings[0]);
-        for step in &self.endings {
-            let Effect::End(costs) = &self.candidates[*step].effect else { continue };
-            let own = self.candidates[*step].cost;
-            let cost: f64 = weights.iter().zip(costs).map(|(weight, cost)| weight * (own + cost)).sum();
-            if cost < best.0 {
-                best = (cost, *step);
-            }
-        }
-        best
-    }
-
-    /// Weight of the hypotheses that latch a lockout.
-    pub(super) fn locked(&self, weights: &[f64]) -> f64 {
-        if !self.any_lockout {
-            return 0.0;
-        }
-        weights.iter().zip(&self.lockout).map(|(weight, lockout)| if *lockout { *weight } else { 0.0 }).sum()
+    /// Whether lockouts are too likely for anything to be done from afar.
+    pub(super) fn forbids_remote(&self, weights: &[f64], all: f64) -> bool {
+        let locked: f64 = self.lockouts.iter().map(|hypothesis| weights[*hypothesis]).sum();
+        locked > 0.0 && locked >= LOCKOUT_VETO * all
     }
 
     /// Least expected cost of repair if the hypothesis were known and each step could be taken
     /// `left` times: cures by falling chance per cost as long as they pay, then the cheapest
     /// ending. No plan that has to find out costs less.
     pub(super) fn least_cost(&self, hypothesis: usize, left: &[u8]) -> f64 {
-        let endings = self.endings.iter().map(|step| self.ending_cost(*step, hypothesis));
-        let ending = endings.fold(f64::INFINITY, f64::min);
-        self.cured_by[hypothesis].iter().rev().fold(ending, |rest, (step, chance)| {
+        let ending = self.endings.iter().map(|(_, costs)| costs[hypothesis]).fold(f64::INFINITY, f64::min);
+        self.cured_by.row(hypothesis).iter().rev().fold(ending, |rest, (step, chance)| {
             (0..left[*step]).fold(rest, |rest, _| rest.min(self.candidates[*step].cost + (1.0 - chance) * rest))
         })
     }
 }
 
-fn indices(candidates: &[Candidate], wanted: impl Fn(&Effect) -> bool) -> Vec<usize> {
-    (0..candidates.len()).filter(|step| wanted(&candidates[*step].effect)).collect()
+/// Sum of products, in lanes of its own so that it can be vectorised.
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    const LANES: usize = 4;
+    let mut sums = [0.0; LANES];
+    let (mut left, mut right) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    for (a, b) in left.by_ref().zip(right.by_ref()) {
+        for lane in 0..LANES {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    let rest: f64 = left.remainder().iter().zip(right.remainder()).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f64>() + rest
 }
 
 fn limit(what: &'static str, found: usize, most: usize) -> Result<(), PolicyError> {
     if found > most { Err(PolicyError::TooMany { what, found, most }) } else { Ok(()) }
 }
 
+pub(super) fn shape(what: &str, found: usize, wanted: usize) -> Result<(), PolicyError> {
+    if found == wanted { Ok(()) } else { Err(PolicyError::Shape { what: what.to_owned(), found, wanted }) }
+}
+
+pub(super) fn number(what: &str, value: f64, good: bool, right: &'static str) -> Result<(), PolicyError> {
+    if good && value.is_finite() { Ok(()) } else { Err(PolicyError::Number { what: what.to_owned(), value, right }) }
+}
+
 impl Candidate {
     fn check(&self, hypotheses: usize) -> Result<(), PolicyError> {
-        // A step that costs nothing could be taken for ever without getting anywhere.
-        let free = matches!(self.effect, Effect::End(_)) && self.cost == 0.0;
-        self.number("cost", self.cost, self.cost > 0.0 || free, "above 0")?;
+        let of = |what: &str| format!("step {}: {what}", self.key);
+        let unit = |what: &str, row: &[f64]| {
+            shape(&of(what), row.len(), hypotheses)?;
+            row.iter().try_for_each(|p| number(&of(what), *p, (0.0..=1.0).contains(p), "from 0 to 1"))
+        };
+        number(&of("cost"), self.cost, self.cost >= 0.0, "finite and not negative")?;
         match &self.effect {
-            Effect::Cure(chances) => self.row("chance to cure", chances, hypotheses, 1.0),
-            Effect::End(costs) => self.row("cost of ending", costs, hypotheses, f64::MAX),
+            Effect::Cure(chances) => unit("chance to cure", chances),
+            Effect::End(costs) => {
+                shape(&of("cost of ending"), costs.len(), hypotheses)?;
+                costs.iter().try_for_each(|c| number(&of("cost of ending"), *c, *c >= 0.0, "finite and not negative"))
+            }
             Effect::Tell(answers) => {
                 limit("answers", answers.len(), MOST_ANSWERS)?;
-                answers.iter().try_for_each(|row| self.row("chance of an answer", row, hypotheses, 1.0))?;
+                answers.iter().try_for_each(|row| unit("chance of an answer", row))?;
                 (0..hypotheses).try_for_each(|hypothesis| {
                     let sum: f64 = answers.iter().map(|row| row[hypothesis]).sum();
-                    self.number("sum over the answers", sum, (sum - 1.0).abs() <= SUM_TOLERANCE, "1")
+                    number(&of("sum over the answers"), sum, (sum - 1.0).abs() <= SUM_TOLERANCE, "1")
                 })
             }
         }
-    }
-
-    fn row(&self, what: &'static str, row: &[f64], hypotheses: usize, most: f64) -> Result<(), PolicyError> {
-        if row.len() != hypotheses {
-            return Err(PolicyError::Shape { step: self.key.clone(), found: row.len(), wanted: hypotheses });
-        }
-        let right = if most == 1.0 { "from 0 to 1" } else { "finite and not negative" };
-        row.iter().try_for_each(|value| self.number(what, *value, (0.0..=most).contains(value), right))
-    }
-
-    fn number(&self, what: &'static str, value: f64, good: bool, right: &'static str) -> Result<(), PolicyError> {
-        if good && value.is_finite() {
-            return Ok(());
-        }
-        Err(PolicyError::Number { step: self.key.clone(), what, value, right })
     }
 }

@@ -1,6 +1,6 @@
 //! What a plan without questions costs: cures by falling chance per cost, then an ending.
 
-use super::policy::{LOCKOUT_VETO, Policy};
+use super::policy::Policy;
 
 /// Memory of [`Sequence::cost`], kept between calls.
 #[derive(Debug, Clone, Default)]
@@ -11,69 +11,66 @@ pub(super) struct Sequence {
     cured: Vec<f64>,
     /// For each step, the cost of ending it would avoid.
     avoided: Vec<f64>,
+    /// Numbers touched so far, in all calls.
+    pub effort: usize,
 }
 
 impl Sequence {
     /// Expected cost of the sequence of cures that always takes, of those that pay, the one of
-    /// best chance per cost, and ends when none pays. Optimal where cures do not overlap
-    /// (Heckerman et al. 1995; Jensen et al. 2001), and the cost of a plan that can be followed
-    /// in any case. In units of cost times weight: the weights need not add up to 1.
-    pub fn cost(&mut self, policy: &Policy, weights: &[f64], left: &[u8]) -> f64 {
-        self.weights.clear();
-        self.weights.extend_from_slice(weights);
-        self.left.clear();
-        self.left.extend_from_slice(left);
-        let mut all: f64 = weights.iter().sum();
-        let mut locked = policy.locked(weights);
-        let ending = policy.best_ending(weights).1;
-        self.weigh(policy, ending);
-        let mut cost = 0.0;
-        while let Some(step) = self.most_worthwhile(policy, all, locked >= LOCKOUT_VETO * all) {
+    /// best chance per cost, and ends when none pays. Best of all sequences where cures do not
+    /// overlap (Heckerman et al. 1995), and in any case the cost of a plan that can be followed.
+    /// In units of cost times weight; `all` is the sum of the weights.
+    pub fn cost(&mut self, policy: &Policy, weights: &[f64], all: f64, left: &[u8]) -> f64 {
+        let (at_once, ending) = policy.best_ending(weights);
+        self.start(policy, weights, left, ending);
+        let (mut all, mut cost, mut taken) = (all, 0.0, false);
+        while let Some(step) = self.most_worthwhile(policy, all) {
+            taken = true;
             cost += policy.candidates[step].cost * all;
             self.left[step] -= 1;
-            for (hypothesis, chance) in &policy.cures[step] {
+            for (hypothesis, chance) in policy.cures.row(step) {
                 let gone = self.weights[*hypothesis] * chance;
                 self.weights[*hypothesis] -= gone;
                 all -= gone;
-                locked -= if policy.lockout[*hypothesis] { gone } else { 0.0 };
-                let avoided = gone * policy.ending_cost(ending, *hypothesis);
-                for (other, chance) in &policy.cured_by[*hypothesis] {
+                let avoided = gone * ending[*hypothesis];
+                self.effort += policy.cured_by.row(*hypothesis).len();
+                for (other, chance) in policy.cured_by.row(*hypothesis) {
                     self.cured[*other] -= gone * chance;
                     self.avoided[*other] -= avoided * chance;
                 }
             }
         }
-        cost + policy.best_ending(&self.weights).0
+        if taken { cost + policy.best_ending(&self.weights).0 } else { at_once }
     }
 
-    fn weigh(&mut self, policy: &Policy, ending: usize) {
-        let steps = policy.candidates.len();
-        self.cured.clear();
-        self.cured.resize(steps, 0.0);
-        self.avoided.clear();
-        self.avoided.resize(steps, 0.0);
+    fn start(&mut self, policy: &Policy, weights: &[f64], left: &[u8], ending: &[f64]) {
+        self.weights.clear();
+        self.weights.extend_from_slice(weights);
+        self.left.clear();
+        self.left.extend_from_slice(left);
+        self.effort += weights.len() + policy.cures.len();
+        self.cured.resize(left.len(), 0.0);
+        self.avoided.resize(left.len(), 0.0);
         for step in &policy.curing {
-            let mut sums = (0.0, 0.0);
-            for (hypothesis, chance) in &policy.cures[*step] {
-                let cured = self.weights[*hypothesis] * chance;
-                sums.0 += cured;
-                sums.1 += cured * policy.ending_cost(ending, *hypothesis);
+            let (mut cured, mut avoided) = (0.0, 0.0);
+            for (hypothesis, chance) in policy.cures.row(*step) {
+                let weight = weights[*hypothesis] * chance;
+                cured += weight;
+                avoided += weight * ending[*hypothesis];
             }
-            (self.cured[*step], self.avoided[*step]) = sums;
+            (self.cured[*step], self.avoided[*step]) = (cured, avoided);
         }
     }
 
-    fn most_worthwhile(&self, policy: &Policy, all: f64, remote_forbidden: bool) -> Option<usize> {
+    fn most_worthwhile(&mut self, policy: &Policy, all: f64) -> Option<usize> {
+        let remote_forbidden = policy.forbids_remote(&self.weights, all);
         let mut best = (0.0, None);
+        self.effort += policy.curing.len();
         for step in &policy.curing {
             let candidate = &policy.candidates[*step];
-            let rate = self.cured[*step] / candidate.cost;
-            if rate > best.0
-                && self.left[*step] > 0
-                && self.avoided[*step] > candidate.cost * all
-                && !(remote_forbidden && candidate.remote)
-            {
-                best = (rate, Some(*step));
+            let pays = self.left[*step] > 0 && self.avoided[*step] > candidate.cost * all;
+            if pays && !(remote_forbidden && candidate.remote) && self.cured[*step] > best.0 * candidate.cost {
+                best = (self.cured[*step] / candidate.cost, Some(*step));
             }
         }
         best.1
