@@ -40,6 +40,7 @@ mod diagnose;
 mod drift;
 mod expression;
 pub mod fault_tree;
+pub mod learning;
 mod model;
 pub mod next_step;
 mod observe;
