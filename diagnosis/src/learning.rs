@@ -211,6 +211,18 @@ impl Outcome {
     }
 }
 
+/// Where `below`, which grows from 0 to 1, reaches a probability: bisection, on a scale on which
+/// the answer lies within some hundreds of `about`.
+fn quantile(below: impl Fn(f64) -> f64, probability: f64, about: f64) -> f64 {
+    const FAR: f64 = 700.0;
+    let (mut low, mut high) = (about - FAR, about + FAR);
+    for _ in 0..f64::MANTISSA_DIGITS {
+        let middle = f64::midpoint(low, high);
+        *(if below(middle) < probability { &mut low } else { &mut high }) = middle;
+    }
+    high
+}
+
 fn add(own: &mut [f64; BANDS], other: &[f64; BANDS]) {
     own.iter_mut().zip(other).for_each(|(own, other)| *own += other);
 }

@@ -1,7 +1,9 @@
 //! Chances: of a detector to show, of a repair to work.
 
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{Beta, ContinuousCDF};
+use statrs::function::beta::beta_reg;
+
+use super::quantile;
 
 /// Trials with two outcomes; parts of a trial where it is not certain that it was one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -64,7 +66,9 @@ impl Chance {
 
     /// The interval that holds the probability with `level`, as much left out below as above.
     pub fn interval(&self, level: f64) -> (f64, f64) {
-        let beta = Beta::new(self.alpha, self.beta).expect("both are above 0");
-        (beta.inverse_cdf((1.0 - level) / 2.0), beta.inverse_cdf((1.0 + level) / 2.0))
+        let chance = |log_odds: f64| 1.0 / (1.0 + (-log_odds).exp());
+        let below = |log_odds| beta_reg(self.alpha, self.beta, chance(log_odds));
+        let at = |probability| chance(quantile(below, probability, (self.alpha / self.beta).ln()));
+        (at((1.0 - level) / 2.0), at((1.0 + level) / 2.0))
     }
 }

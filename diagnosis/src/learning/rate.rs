@@ -8,8 +8,9 @@
 //! where cells are few (Carlin and Louis, "Bayes and empirical Bayes methods", ch. 3).
 
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF, Gamma};
-use statrs::function::gamma::ln_gamma;
+use statrs::function::gamma::{gamma_lr, ln_gamma};
+
+use super::quantile;
 
 /// What one cell went through.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,6 +43,10 @@ const CATALOGUE_SIGMA: f64 = 1.6;
 /// the failures, to rates equal within a seventh.
 const SHAPES: (f64, f64) = (0.2, 50.0);
 
+/// The prior of the shape a goes with `a^-0.25` on a log scale: with the cells of a single model
+/// an even one makes intervals too short where rates differ much (coverage 84 % of 90 %).
+const SPREAD_LEANING: f64 = 0.25;
+
 /// Points of the grid for mean and shape. It is laid twice, the second time where the weight is.
 const MEANS: usize = 33;
 const SPREADS: usize = 15;
@@ -63,8 +68,16 @@ struct Grid(Vec<((f64, f64), f64)>);
 
 impl Grid {
     fn new(means: (f64, f64), shapes: (f64, f64), cells: &[Count], per_year: f64) -> Self {
-        let points = steps(means, MEANS).flat_map(|mean| steps(shapes, SPREADS).map(move |shape| (mean, shape)));
-        let mut grid: Vec<_> = points.map(|point| (point, log_weight(point, cells, per_year))).collect();
+        let mut grid = Vec::with_capacity(MEANS * SPREADS);
+        for log_shape in steps(shapes, SPREADS) {
+            let shape = log_shape.exp();
+            let of_cell = |cell: &Count| ln_gamma(shape + cell.failures) - ln_gamma(shape);
+            let of_shape: f64 = cells.iter().map(of_cell).sum::<f64>() - SPREAD_LEANING * log_shape;
+            for log_mean in steps(means, MEANS) {
+                let point = (log_mean, log_shape);
+                grid.push((point, of_shape + log_weight(point, cells, per_year)));
+            }
+        }
         let most = grid.iter().map(|(_, log)| *log).fold(f64::NEG_INFINITY, f64::max);
         grid.iter_mut().for_each(|(_, weight)| *weight = (*weight - most).exp());
         let all: f64 = grid.iter().map(|(_, weight)| weight).sum();
@@ -116,15 +129,14 @@ fn gamma_of((mean, shape): (f64, f64), per_year: f64) -> (f64, f64) {
     (shape.exp(), shape.exp() / (mean.exp() * per_year))
 }
 
-/// Log of prior times marginal likelihood; even in the log of the shape.
+/// Log of prior times marginal likelihood, but for what depends on the shape alone.
 fn log_weight(point: (f64, f64), cells: &[Count], per_year: f64) -> f64 {
     let (shape, years) = gamma_of(point, per_year);
     let of_cell = |cell: &Count| {
         let all = years + cell.years;
-        ln_gamma(shape + cell.failures) - ln_gamma(shape) + shape * (years / all).ln() - cell.failures * all.ln()
+        shape * (years / all).ln() - cell.failures * all.ln()
     };
-    let likelihood: f64 = cells.iter().filter(|cell| cell.years > 0.0).map(of_cell).sum();
-    likelihood - (point.0 / CATALOGUE_SIGMA).powi(2) / 2.0
+    cells.iter().map(of_cell).sum::<f64>() - (point.0 / CATALOGUE_SIGMA).powi(2) / 2.0
 }
 
 impl Rate {
@@ -135,8 +147,9 @@ impl Rate {
 
     /// The interval that holds the rate with `level`, as much left out below as above.
     pub fn interval(&self, level: f64) -> (f64, f64) {
-        let gamma = Gamma::new(self.shape, self.years).expect("both are above 0");
-        (gamma.inverse_cdf((1.0 - level) / 2.0), gamma.inverse_cdf((1.0 + level) / 2.0))
+        let below = |log_rate: f64| gamma_lr(self.shape, self.years * log_rate.exp());
+        let at = |probability| quantile(below, probability, self.mean().ln()).exp();
+        (at((1.0 - level) / 2.0), at((1.0 + level) / 2.0))
     }
 
     /// Whether catalogue and fleet still prevail over what the cell has seen itself.
