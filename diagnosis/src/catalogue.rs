@@ -2,7 +2,7 @@
 
 mod build;
 mod detectors;
-mod document;
+pub(crate) mod document;
 mod faults;
 mod files;
 mod repairs;
@@ -19,6 +19,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::appliance::ApplianceType;
+use crate::fault_tree::Problem;
 
 /// Every appliance type that is known.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +39,12 @@ pub struct CatalogueError {
     pub field: String,
     /// What is wrong and what would be right.
     pub reason: String,
+}
+
+impl From<Problem> for CatalogueError {
+    fn from(Problem { file, line, field, reason, .. }: Problem) -> Self {
+        Self { file, line, field, reason }
+    }
 }
 
 /// Everything that is wrong in a catalogue.

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::appliance::ApplianceType;
 use crate::detector::Latch;
+use crate::model::Weighed;
 use crate::observe::why;
 use crate::state::DeviceState;
 
@@ -64,29 +65,22 @@ pub fn diagnose(ty: &ApplianceType, state: &DeviceState) -> Diagnosis {
     } else {
         vec![Latch::Unknown; ty.detectors.len()]
     };
-    let (causes, fault_probability) = ty.model.marginals(&ty.model.posterior(&latched));
+    let Weighed { causes, top: fault_probability } = ty.model.weigh(&latched);
     let mut order: Vec<usize> = (0..causes.len()).collect();
     order.sort_by(|a, b| causes[*b].total_cmp(&causes[*a]));
     let ranked =
         order.iter().map(|index| RankedCause { cause: ty.causes[*index].key.clone(), probability: causes[*index] });
     let ranked: Vec<RankedCause> = ranked.collect();
-    let evidence = order.first().map_or_else(Vec::new, |first| evidence(ty, state, &latched, *first, causes[*first]));
+    let evidence = order.first().map_or_else(Vec::new, |first| evidence(ty, state, &latched, *first));
     let explanation = explanation(ty, fault_probability, &ranked, &evidence);
     Diagnosis { fault_probability, ranked, evidence, explanation }
 }
 
 /// What each symptom says about the cause `first`: its log odds with and without the symptom.
-fn evidence(ty: &ApplianceType, state: &DeviceState, latched: &[Latch], first: usize, with: f64) -> Vec<Evidence> {
-    let mut without = latched.to_vec();
-    let each = latched.iter().enumerate().map(|(index, latch)| {
-        let llr = if *latch == Latch::Unknown {
-            0.0
-        } else {
-            without[index] = Latch::Unknown;
-            let (causes, _) = ty.model.marginals(&ty.model.posterior(&without));
-            without[index] = *latch;
-            log_odds(with) - log_odds(causes[first])
-        };
+fn evidence(ty: &ApplianceType, state: &DeviceState, latched: &[Latch], first: usize) -> Vec<Evidence> {
+    let shifts = ty.model.shifts(latched, first);
+    let each = latched.iter().zip(&shifts).enumerate().map(|(index, (latch, shift))| {
+        let llr = if *latch == Latch::Unknown { 0.0 } else { *shift };
         let state_of = match latch {
             Latch::Present => EvidenceState::Present,
             Latch::Absent => EvidenceState::Absent,
@@ -98,14 +92,6 @@ fn evidence(ty: &ApplianceType, state: &DeviceState, latched: &[Latch], first: u
     let mut evidence: Vec<Evidence> = each.collect();
     evidence.sort_by(|a, b| b.llr.abs().total_cmp(&a.llr.abs()));
     evidence
-}
-
-/// Keeps log odds finite where rounding makes a probability 0 or 1.
-const LEAST_ODDS: f64 = 1e-12;
-
-fn log_odds(probability: f64) -> f64 {
-    let probability = probability.clamp(LEAST_ODDS, 1.0 - LEAST_ODDS);
-    (probability / (1.0 - probability)).ln()
 }
 
 /// Below this a cause is not worth naming.

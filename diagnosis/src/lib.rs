@@ -41,6 +41,7 @@ mod drift;
 mod expression;
 pub mod fault_tree;
 pub mod learning;
+pub mod inference;
 mod model;
 pub mod next_step;
 mod observe;
@@ -48,7 +49,6 @@ mod precondition;
 mod state;
 #[cfg(test)]
 mod testing;
-mod tree;
 mod verification;
 
 pub use advise::{Advice, Tried, advise};

@@ -1,11 +1,11 @@
 //! The fault tree and the detectors' likelihoods, compiled for diagnosis.
-//!
-//! Exact enumeration of hypotheses: no fault, each single fault, each pair. Each is
-//! evaluated through the tree once, when the catalogue is read.
+
+use std::sync::Arc;
 
 use crate::appliance::Cause;
 use crate::detector::{Detector, Latch};
-use crate::tree::{CauseSet, Node, Tree, is_active};
+use crate::fault_tree::{EventKind, FaultTree, Node};
+use crate::inference::{self, Circuit, CompileError, Evidence, Scratch, Symptom, Weights};
 
 /// P(symptom present | node's event happens).
 #[derive(Debug, Clone, PartialEq)]
@@ -15,47 +15,60 @@ pub(crate) struct Link {
     pub probability: f64,
 }
 
-/// One set of active causes and what follows from it.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Hypothesis {
-    pub active: CauseSet,
-    /// Whether the top event happens.
-    pub top: bool,
-    pub log_prior: f64,
-    /// For each symptom the logs of P(present) and P(absent).
-    pub log_likelihood: Vec<(f64, f64)>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Model {
-    pub hypotheses: Vec<Hypothesis>,
+    pub tree: FaultTree,
+    pub circuit: Arc<Circuit>,
     causes: Vec<String>,
-    links: Vec<Link>,
+    symptoms_of: Vec<Vec<usize>>,
     /// Per symptom, log of P(s | top event) / P(s | no top event), for present and absent.
     ratios: Vec<(f64, f64)>,
 }
 
-/// No evidence is taken as certain: catalogues are written by people.
+/// What the latched symptoms say.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Weighed {
+    /// Probability of each cause.
+    pub causes: Vec<f64>,
+    /// Probability of the top event.
+    pub top: f64,
+}
+
+/// No evidence and no rate is taken as certain: catalogues are written by people.
 const CERTAIN: f64 = 1e-6;
 
+fn doubted(probability: f64) -> f64 {
+    probability.clamp(CERTAIN, 1.0 - CERTAIN)
+}
+
 impl Model {
-    pub fn new(tree: &Tree, causes: &[Cause], detectors: &[Detector], links: Vec<Link>) -> Self {
-        let hypotheses: Vec<Hypothesis> = fault_sets(causes.len())
-            .map(|active| {
-                let gates = tree.evaluate(active);
-                let top = gates.get(tree.top).copied().unwrap_or(false);
-                let present = (0..detectors.len()).map(|symptom| {
-                    let of_symptom = links.iter().filter(|l| l.symptom == symptom);
-                    let active = of_symptom.filter(|l| is_active(l.node, active, &gates)).map(|l| l.probability);
-                    probability_present(detectors[symptom].false_alarm, active)
-                });
-                let log_likelihood = present.map(|p| (p.ln(), (1.0 - p).ln())).collect();
-                Hypothesis { active, top, log_prior: log_prior(causes, active), log_likelihood }
-            })
-            .collect();
-        let ratios = (0..detectors.len()).map(|symptom| ratio(&hypotheses, symptom)).collect();
-        let causes = causes.iter().map(|c| c.key.clone()).collect();
-        Self { hypotheses, causes, links, ratios }
+    /// `tree` is static, and its first events are the causes.
+    ///
+    /// # Errors
+    /// What in the tree cannot be compiled, such as symptoms that tie too much of it together.
+    pub fn new(
+        tree: &FaultTree,
+        causes: &[Cause],
+        detectors: &[Detector],
+        links: &[Link],
+    ) -> Result<Self, CompileError> {
+        let symptoms: Vec<Symptom> = detectors.iter().enumerate().map(|(index, d)| symptom(index, d, links)).collect();
+        let circuit = Circuit::compile(tree, &priors(tree, causes), &symptoms)?;
+        let mut model = Self { circuit: Arc::new(circuit), ..Self::mute(tree, causes, links) };
+        model.ratios = model.ratios(detectors.len());
+        Ok(model)
+    }
+
+    /// For a tree that cannot be compiled: knows what speaks for what, but weighs nothing.
+    pub fn mute(tree: &FaultTree, causes: &[Cause], links: &[Link]) -> Self {
+        let nothing = Circuit::compile(&FaultTree::default(), &[], &[]).expect("nothing is tied together");
+        Self {
+            tree: tree.clone(),
+            circuit: Arc::new(nothing),
+            causes: causes.iter().map(|cause| cause.key.clone()).collect(),
+            symptoms_of: symptoms_of(tree, causes.len(), links),
+            ratios: Vec::new(),
+        }
     }
 
     /// Log of P(this | some fault) / P(this | no fault).
@@ -63,82 +76,83 @@ impl Model {
         self.ratios.get(symptom).map_or(0.0, |ratio| if present { ratio.0 } else { ratio.1 })
     }
 
-    /// Whether a symptom is directly linked to a cause.
+    /// Whether a symptom is linked to a cause, or to a gate that the cause feeds.
     pub fn speaks_for(&self, symptom: usize, cause: &str) -> bool {
         let Some(cause) = self.causes.iter().position(|c| c == cause) else { return false };
-        self.links.iter().any(|l| l.symptom == symptom && l.node == Node::Cause(cause))
+        self.symptoms_of[cause].contains(&symptom)
     }
 
-    /// Posterior of each hypothesis, given what is latched for each symptom.
-    pub fn posterior(&self, latched: &[Latch]) -> Vec<f64> {
-        let logs: Vec<f64> = self.hypotheses.iter().map(|h| h.log_prior + h.log_evidence(latched)).collect();
-        let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let mut weights: Vec<f64> = logs.iter().map(|log| (log - most).exp()).collect();
-        let all: f64 = weights.iter().sum();
-        weights.iter_mut().for_each(|weight| *weight /= all);
-        weights
+    /// Probabilities, given what is latched for each symptom.
+    pub fn weigh(&self, latched: &[Latch]) -> Weighed {
+        self.weigh_evidence(&evidence(latched), &mut self.circuit.scratch())
     }
 
-    /// Probability of each cause and of the top event under a posterior over hypotheses.
-    pub fn marginals(&self, posterior: &[f64]) -> (Vec<f64>, f64) {
-        let mut causes = vec![0.0; self.causes.len()];
-        let mut top = 0.0;
-        for (hypothesis, weight) in self.hypotheses.iter().zip(posterior) {
-            top += if hypothesis.top { *weight } else { 0.0 };
-            for (index, probability) in causes.iter_mut().enumerate() {
-                *probability += if hypothesis.active >> index & 1 == 1 { *weight } else { 0.0 };
-            }
-        }
-        (causes, top)
+    /// By how much each symptom moved the log odds of a cause, the others being as they are.
+    pub fn shifts(&self, latched: &[Latch], cause: usize) -> Vec<f64> {
+        self.circuit.shifts(&evidence(latched), cause, &mut self.circuit.scratch())
     }
-}
 
-impl Hypothesis {
-    fn log_evidence(&self, latched: &[Latch]) -> f64 {
-        let each = self.log_likelihood.iter().zip(latched);
-        each.map(|(log, latch)| match latch {
-            Latch::Present => log.0,
-            Latch::Absent => log.1,
-            Latch::Unknown => 0.0,
-        })
-        .sum()
+    fn weigh_evidence(&self, evidence: &Evidence, scratch: &mut Scratch) -> Weighed {
+        let posterior = self.circuit.posterior(evidence, scratch).expect("nothing is taken as certain");
+        let causes = posterior.events()[..self.causes.len()].to_vec();
+        Weighed { causes, top: posterior.gates().get(self.tree.top).copied().unwrap_or_default() }
+    }
+
+    fn ratios(&self, symptoms: usize) -> Vec<(f64, f64)> {
+        let log_odds = |p: f64| (p / (1.0 - p)).ln();
+        let mut scratch = self.circuit.scratch();
+        let mut latched = vec![Latch::Unknown; symptoms];
+        let mut odds = |latched: &[Latch]| log_odds(self.weigh_evidence(&evidence(latched), &mut scratch).top);
+        let before = odds(&latched);
+        let mut ratio = |symptom: usize, latch: Latch| {
+            latched[symptom] = latch;
+            let after = odds(&latched);
+            latched[symptom] = Latch::Unknown;
+            after - before
+        };
+        (0..symptoms).map(|symptom| (ratio(symptom, Latch::Present), ratio(symptom, Latch::Absent))).collect()
     }
 }
 
-/// The empty set, each single cause, each pair.
-fn fault_sets(causes: usize) -> impl Iterator<Item = CauseSet> {
-    let singles = (0..causes).map(|a| 1 << a);
-    let pairs = (0..causes).flat_map(move |a| (a + 1..causes).map(move |b| 1 << a | 1 << b));
-    std::iter::once(0).chain(singles).chain(pairs)
+/// Per cause, the symptoms linked to it or to a gate that it feeds.
+pub(crate) fn symptoms_of(tree: &FaultTree, causes: usize, links: &[Link]) -> Vec<Vec<usize>> {
+    let of_cause = (0..causes).map(|cause| {
+        let above = tree.gates_above(Node::Event(cause));
+        let speaks = |link: &&Link| match link.node {
+            Node::Event(event) => event == cause,
+            Node::Gate(gate) => above[gate],
+        };
+        links.iter().filter(speaks).map(|link| link.symptom).collect()
+    });
+    of_cause.collect()
 }
 
-/// Noisy-or over the active links; the false-alarm rate where there is none.
-fn probability_present(false_alarm: f64, active: impl Iterator<Item = f64>) -> f64 {
-    let (count, missed) = active.fold((0, 1.0), |(count, missed), p| (count + 1, missed * (1.0 - p)));
-    let present = if count == 0 { false_alarm } else { 1.0 - missed };
-    present.clamp(CERTAIN, 1.0 - CERTAIN)
+fn evidence(latched: &[Latch]) -> Evidence {
+    let mut evidence = Evidence::unknown(latched.len());
+    for (symptom, latch) in latched.iter().enumerate() {
+        let weights = match latch {
+            Latch::Present => Weights::PRESENT,
+            Latch::Absent => Weights::ABSENT,
+            Latch::Unknown => Weights::UNKNOWN,
+        };
+        evidence.set_symptom(symptom, weights);
+    }
+    evidence
 }
 
-fn log_prior(causes: &[Cause], active: CauseSet) -> f64 {
-    let each = causes.iter().enumerate();
-    each.map(|(index, cause)| {
-        let prior = cause.prior.clamp(CERTAIN, 1.0 - CERTAIN);
-        if active >> index & 1 == 1 { prior.ln() } else { (1.0 - prior).ln() }
-    })
-    .sum()
+fn symptom(index: usize, detector: &Detector, links: &[Link]) -> Symptom {
+    let links = links.iter().filter(|link| link.symptom == index);
+    let links = links.map(|link| inference::Link { node: link.node, probability: doubted(link.probability) });
+    Symptom { name: detector.key.clone(), false_alarm: doubted(detector.false_alarm), links: links.collect() }
 }
 
-fn ratio(hypotheses: &[Hypothesis], symptom: usize) -> (f64, f64) {
-    let mean = |top: bool, part: fn(&(f64, f64)) -> f64| {
-        let of_side = hypotheses.iter().filter(|h| h.top == top);
-        let (sum, weight) = of_side.fold((0.0, 0.0), |(sum, weight), h| {
-            let prior = h.log_prior.exp();
-            (sum + prior * part(&h.log_likelihood[symptom]).exp(), weight + prior)
-        });
-        if weight > 0.0 { sum / weight } else { 1.0 }
-    };
-    let log_ratio = |part: fn(&(f64, f64)) -> f64| (mean(true, part) / mean(false, part)).ln();
-    (log_ratio(|l| l.0), log_ratio(|l| l.1))
+fn priors(tree: &FaultTree, causes: &[Cause]) -> Vec<f64> {
+    let of_event = tree.events.iter().enumerate().map(|(index, event)| match (event.kind, causes.get(index)) {
+        (EventKind::House(happens), _) => f64::from(u8::from(happens)),
+        (_, Some(cause)) => doubted(cause.prior),
+        (_, None) => doubted(event.law.and_then(|law| law.probability().ok()).unwrap_or(0.0)),
+    });
+    of_event.collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use toml::Spanned;
 use super::CatalogueError;
 use super::document::{Document, Entry};
 use super::files::{ActionFile, DatapointFile, ErrorCodeFile, PartFile, ProfileHead};
+use super::faults::Faults;
 use super::source::Source;
 use super::{detectors, faults, repairs};
 use crate::appliance::{Action, ApplianceType, Argument, Datapoint, ErrorCode, Kind, Part, Precondition, RiskClass};
@@ -32,13 +33,12 @@ pub(super) fn appliance_type(key: &str, source: &Source, errors: &mut Vec<Catalo
     let mut detector_file = open("detectors.toml");
     let detectors = detectors::read(&mut detector_file, &mut compiler);
 
-    let mut fault_file = open("faults.toml");
-    let faults = faults::read(&mut fault_file, &detectors);
+    let (faults, mut fault_file) = faults::read(open("faults.toml"), &detectors);
 
     let mut part_file = open("parts.toml");
     let (parts, part_needs) = repairs::parts(&mut part_file, &faults.causes);
 
-    let model = Model::new(&faults.tree, &faults.causes, &detectors, faults.links);
+    let model = model(&faults, &detectors, &mut fault_file);
     let mut repair_file = open("repairs.toml");
     let mut scope = repairs::Scope { causes: &faults.causes, actions: &actions, detectors: &detectors, model: &model };
     let repairs = repairs::read(&mut repair_file, &mut scope, &mut compiler);
@@ -53,7 +53,7 @@ pub(super) fn appliance_type(key: &str, source: &Source, errors: &mut Vec<Catalo
     }
     let files = [profile, detector_file, fault_file, repair_file, part_file];
     let broken = files.iter().any(|file| file.broken);
-    files.into_iter().for_each(|file| errors.extend(file.finish(broken)));
+    files.into_iter().for_each(|file| errors.extend(file.finish(broken).into_iter().map(CatalogueError::from)));
     let fingerprint = fingerprint(&datapoints, &slots, &detectors);
     let head = head.unwrap_or_else(|| ProfileHead {
         name: key.to_owned(),
@@ -79,6 +79,18 @@ pub(super) fn appliance_type(key: &str, source: &Source, errors: &mut Vec<Catalo
         detectors,
         model,
     }
+}
+
+/// Compiles the tree, or reports why that cannot be.
+fn model(faults: &Faults, detectors: &[Detector], file: &mut Document<'_>) -> Model {
+    let Faults { causes, tree, links } = faults;
+    if file.problems().is_empty() {
+        match Model::new(tree, causes, detectors, links) {
+            Ok(model) => return model,
+            Err(error) => file.report(0, "gates", error.to_string()),
+        }
+    }
+    Model::mute(tree, causes, links)
 }
 
 fn datapoints(profile: &mut Document<'_>) -> Vec<Datapoint> {

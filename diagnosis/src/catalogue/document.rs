@@ -6,16 +6,17 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::CatalogueError;
 use crate::expression::ExpressionError;
 use crate::expression::compile::did_you_mean;
+use crate::fault_tree::{Problem, ProblemKind};
 
 /// A file and the errors found in it.
-pub(super) struct Document<'t> {
+pub(crate) struct Document<'t> {
     file: String,
-    text: &'t str,
+    /// Byte offset at which each line begins.
+    lines: Vec<usize>,
     root: DeTable<'t>,
-    errors: Vec<CatalogueError>,
+    errors: Vec<Problem>,
     /// It is no TOML: whatever else is found follows from that.
     pub broken: bool,
 }
@@ -25,7 +26,7 @@ const SYNTAX: &str = "syntax";
 
 /// One `[section.key]` of a file.
 #[derive(Debug)]
-pub(super) struct Entry<T> {
+pub(crate) struct Entry<T> {
     /// The key.
     pub key: String,
     /// `section.key`.
@@ -45,7 +46,9 @@ impl<T> Entry<T> {
 impl<'t> Document<'t> {
     pub fn parse(file: String, text: &'t str) -> Self {
         let (root, syntax) = DeTable::parse_recoverable(text);
-        let mut document = Self { file, text, root: root.into_inner(), errors: Vec::new(), broken: false };
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let lines = std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect();
+        let mut document = Self { file, lines, root: root.into_inner(), errors: Vec::new(), broken: false };
         for error in syntax {
             document.report(error.span().map_or(0, |span| span.start), SYNTAX, error.message());
             document.broken = true;
@@ -53,16 +56,42 @@ impl<'t> Document<'t> {
         document
     }
 
+    /// What messages call the file.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The errors found so far.
+    pub fn problems(&self) -> &[Problem] {
+        &self.errors
+    }
+
+    /// Whether a table has been reported, or a field in it.
+    pub fn has_problem_in(&self, field: &str) -> bool {
+        self.errors
+            .iter()
+            .any(|error| error.field.strip_prefix(field).is_some_and(|f| f.is_empty() || f.starts_with('.')))
+    }
+
+    pub fn add(&mut self, problem: Problem) {
+        self.errors.push(problem);
+    }
+
     /// The errors found in this file, in its order; of its syntax alone, if that is what is asked for.
-    pub fn finish(mut self, syntax_only: bool) -> Vec<CatalogueError> {
+    pub fn finish(mut self, syntax_only: bool) -> Vec<Problem> {
         self.errors.retain(|error| !syntax_only || error.field == SYNTAX);
         self.errors.sort_by_key(|error| error.line);
         self.errors
     }
 
+    /// Reports what is not as the file's format has it.
     pub fn report(&mut self, offset: usize, field: impl Into<String>, reason: impl Into<String>) {
+        self.report_as(ProblemKind::Syntax, offset, field, reason);
+    }
+
+    pub fn report_as(&mut self, kind: ProblemKind, offset: usize, field: impl Into<String>, reason: impl Into<String>) {
         let (field, reason) = (field.into(), reason.into());
-        self.errors.push(CatalogueError { file: self.file.clone(), line: self.line(offset), field, reason });
+        self.errors.push(Problem { kind, file: self.file.clone(), line: self.line(offset), field, reason });
     }
 
     /// Reports an error inside an expression, with its column in the text.
@@ -75,8 +104,8 @@ impl<'t> Document<'t> {
     }
 
     /// 1-based line of a byte offset.
-    fn line(&self, offset: usize) -> usize {
-        self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+    pub fn line(&self, offset: usize) -> usize {
+        self.lines.partition_point(|begin| *begin <= offset)
     }
 
     /// Reads the keys that stand outside `sections`.
@@ -145,7 +174,8 @@ impl<'t> Document<'t> {
         let found = known.clone().position(|k| k == name.get_ref());
         if found.is_none() {
             let hint = did_you_mean(name.get_ref(), known);
-            self.report(name.span().start, field, format!("{:?} is no {what}{hint}", name.get_ref()));
+            let reason = format!("{:?} is no {what}{hint}", name.get_ref());
+            self.report_as(ProblemKind::Undefined, name.span().start, field, reason);
         }
         found
     }
@@ -154,7 +184,8 @@ impl<'t> Document<'t> {
     pub fn probability(&mut self, number: &Spanned<f64>, field: impl Into<String>) -> f64 {
         let value = *number.get_ref();
         if !(0.0..=1.0).contains(&value) {
-            self.report(number.span().start, field, format!("is {value}, a probability lies between 0 and 1"));
+            let reason = format!("is {value}, a probability lies between 0 and 1");
+            self.report_as(ProblemKind::Probability, number.span().start, field, reason);
         }
         value
     }

@@ -6,7 +6,7 @@ use firmware_proto::Value;
 use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
-use crate::appliance::{Handling, Kind, RiskClass};
+use crate::appliance::{Kind, RiskClass};
 use crate::drift::Direction;
 use crate::expression::unit_ms;
 
@@ -168,40 +168,7 @@ fn blocks() -> u16 {
     1
 }
 
-// faults.toml
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FaultsHead {
-    pub top: Spanned<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct GateFile {
-    pub name: String,
-    #[serde(default)]
-    pub any: Vec<Spanned<String>>,
-    #[serde(default)]
-    pub all: Vec<Spanned<String>>,
-    pub at_least: Option<Spanned<usize>>,
-    #[serde(default)]
-    pub of: Vec<Spanned<String>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct CauseFile {
-    pub name: String,
-    pub rate_per_year: Option<Spanned<f64>>,
-    pub prior: Option<Spanned<f64>>,
-    #[serde(default)]
-    pub lockout: bool,
-    pub skill: String,
-    pub sop: String,
-    #[serde(default)]
-    pub handling: Handling,
-}
+// faults.toml, beside the tree itself
 
 /// P(symptom present | event), by the key of a cause or gate.
 pub(super) type LinkFile = BTreeMap<String, Spanned<f64>>;

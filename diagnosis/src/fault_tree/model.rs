@@ -17,6 +17,23 @@ pub struct FaultTree {
     pub common_causes: Vec<CommonCause>,
 }
 
+impl FaultTree {
+    /// Which gates read a node, directly or through other gates.
+    pub fn gates_above(&self, node: Node) -> Vec<bool> {
+        let mut above = vec![false; self.gates.len()];
+        let mut open = vec![node];
+        while let Some(node) = open.pop() {
+            for (index, gate) in self.gates.iter().enumerate() {
+                if !above[index] && gate.inputs.iter().any(|input| input.node == node) {
+                    above[index] = true;
+                    open.push(Node::Gate(index));
+                }
+            }
+        }
+        above
+    }
+}
+
 /// An event whose cause lies outside the tree.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {

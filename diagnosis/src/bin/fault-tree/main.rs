@@ -1,3 +1,39 @@
 //! `fault-tree`: what a service engineer uses beside an editor.
+//!
+//! Each subcommand is a file with its arguments and what it does. Exit codes: 0 done, 1 something
+//! is wrong with the input or the answer is out of reach, 2 wrong usage.
 
-fn main() {}
+mod check;
+mod convert;
+mod draw;
+mod failure;
+mod input;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "fault-tree", about = "Checks, quantifies, converts and draws fault trees", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Check(check::Args),
+    Convert(convert::Args),
+    Draw(draw::Args),
+}
+
+fn main() -> ExitCode {
+    let Cli { command } = Cli::parse();
+    let (json, result) = match command {
+        Command::Check(args) => (args.input.json, check::run(args)),
+        Command::Convert(args) => (args.input.json, convert::run(args)),
+        Command::Draw(args) => (args.input.json, draw::run(args)),
+    };
+    result.unwrap_or_else(|error| failure::report(&error, json))
+}

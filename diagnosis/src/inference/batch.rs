@@ -1,0 +1,80 @@
+//! Many devices of one type at once: one lane each.
+
+use super::circuit::{Circuit, LEAST_EVIDENCE, Posterior, Scratch};
+use super::evidence::{Evidence, Impossible};
+use std::ops::{Add, Mul};
+
+/// Devices that are evaluated side by side: as many as fill a cache line.
+const LANES: usize = 16;
+
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+struct Lanes([f64; LANES]);
+
+impl Mul for Lanes {
+    type Output = Self;
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        Self(std::array::from_fn(|lane| self.0[lane] * other.0[lane]))
+    }
+}
+
+impl Add for Lanes {
+    type Output = Self;
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Self(std::array::from_fn(|lane| self.0[lane] + other.0[lane]))
+    }
+}
+
+/// Numbers of one evaluation of many devices, to be used again and again.
+#[derive(Debug, Clone, Default)]
+pub struct BatchScratch {
+    numbers: Vec<Lanes>,
+    one: Scratch,
+}
+
+impl Circuit {
+    /// Room for evaluating many devices.
+    pub fn batch_scratch(&self) -> BatchScratch {
+        BatchScratch { numbers: vec![Lanes([0.0; LANES]); self.steps.len()], one: self.scratch() }
+    }
+
+    /// All posteriors of many devices of this type; calls `each` with the index of the device.
+    /// Does not allocate if `scratch` was made by this circuit.
+    pub fn posteriors(
+        &self,
+        evidence: &[Evidence],
+        scratch: &mut BatchScratch,
+        mut each: impl FnMut(usize, Result<Posterior<'_>, Impossible>),
+    ) {
+        let nothing = Lanes([0.0; LANES]);
+        scratch.numbers.resize(self.steps.len(), nothing);
+        for (number, chunk) in evidence.chunks(LANES).enumerate() {
+            let numbers = scratch.numbers.as_mut_slice();
+            for (lanes, base) in numbers.iter_mut().zip(&self.base) {
+                *lanes = Lanes([*base; LANES]);
+            }
+            for (lane, evidence) in chunk.iter().enumerate() {
+                self.set_inputs(evidence, |at, weight| numbers[at].0[lane] *= weight);
+            }
+            self.steps.run(numbers, self.backward);
+            for (lane, evidence) in chunk.iter().enumerate() {
+                let index = number * LANES + lane;
+                let all = scratch.numbers[self.evidence_at as usize].0[lane];
+                if all < LEAST_EVIDENCE {
+                    each(index, self.posterior(evidence, &mut scratch.one));
+                    continue;
+                }
+                let share = 1.0 / all;
+                for (result, at) in scratch.one.results.iter_mut().zip(&self.joint_at) {
+                    *result = scratch.numbers[*at as usize].0[lane] * share;
+                }
+                let values = scratch.one.results.as_slice();
+                each(index, Ok(Posterior { events: self.events, values, log_evidence: all.ln() }));
+            }
+        }
+    }
+}

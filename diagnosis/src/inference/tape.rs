@@ -1,0 +1,288 @@
+//! Expressions as a list of steps, each `a b + c d` of numbers before it.
+
+use std::ops::{Add, Mul};
+
+use super::expressions::{Expression, Expressions, Id, ONE, ZERO};
+
+/// Places of `a`, `b`, `c`, `d`.
+type Step = [u32; 4];
+
+/// What a step does. Most steps need less than the whole `a b + c d`; steps of one kind that do not
+/// wait for each other stand together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// `a b`
+    Product,
+    /// `a + b`
+    Sum,
+    /// `a b + c`
+    ProductPlus,
+    /// `a b + c d`
+    Products,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    kind: Kind,
+    steps: u32,
+}
+
+/// Steps that turn given numbers into wanted ones.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tape {
+    /// How many numbers are given: 0, 1, then those of the caller.
+    pub given: usize,
+    runs: Vec<Run>,
+    /// Places of the operands, step after step.
+    operands: Vec<u32>,
+    steps: usize,
+}
+
+impl Tape {
+    /// How many numbers there are in all.
+    pub fn len(&self) -> usize {
+        self.given + self.steps
+    }
+
+    /// How many steps there are.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// Carries out the first `runs` runs.
+    pub fn run<N: Copy + Add<Output = N> + Mul<Output = N>>(&self, numbers: &mut [N], runs: usize) {
+        let mut at = self.given;
+        let mut operands = self.operands.as_slice();
+        for Run { kind, steps } in &self.runs[..runs] {
+            let steps = *steps as usize;
+            let (own, rest) = operands.split_at(steps * kind.operands());
+            operands = rest;
+            match kind {
+                Kind::Product => each(own, numbers, at, |n, [a, b]| n(a) * n(b)),
+                Kind::Sum => each(own, numbers, at, |n, [a, b]| n(a) + n(b)),
+                Kind::ProductPlus => each(own, numbers, at, |n, [a, b, c]| n(a) * n(b) + n(c)),
+                Kind::Products => each(own, numbers, at, |n, [a, b, c, d]| n(a) * n(b) + n(c) * n(d)),
+            }
+            at += steps;
+        }
+    }
+
+    /// How many runs there are.
+    pub fn runs(&self) -> usize {
+        self.runs.len()
+    }
+}
+
+#[inline(always)]
+fn each<N: Copy, const K: usize>(
+    operands: &[u32],
+    numbers: &mut [N],
+    first: usize,
+    of: impl Fn(&dyn Fn(u32) -> N, [u32; K]) -> N,
+) {
+    for (step, operands) in operands.as_chunks::<K>().0.iter().enumerate() {
+        numbers[first + step] = of(&|at| numbers[at as usize], *operands);
+    }
+}
+
+impl Kind {
+    fn operands(self) -> usize {
+        match self {
+            Self::Product | Self::Sum => 2,
+            Self::ProductPlus => 3,
+            Self::Products => 4,
+        }
+    }
+
+    /// The kind of a step as written, and its operands in the order the kind has them.
+    fn of([a, b, c, d]: Step) -> (Self, Step) {
+        match (b, c, d) {
+            (_, ZERO, _) => (Self::Product, [a, b, 0, 0]),
+            (ONE, c, ONE) => (Self::Sum, [a, c, 0, 0]),
+            (ONE, c, d) => (Self::ProductPlus, [c, d, a, 0]),
+            (b, c, ONE) => (Self::ProductPlus, [a, b, c, 0]),
+            _ => (Self::Products, [a, b, c, d]),
+        }
+    }
+}
+
+/// Writes expressions down as steps.
+pub(super) struct Writer<'a> {
+    all: &'a Expressions,
+    /// Whose values are given, and where.
+    place: Vec<Option<u32>>,
+    uses: Vec<u32>,
+    read_by_sum: Vec<bool>,
+    given: usize,
+    steps: Vec<Step>,
+}
+
+impl<'a> Writer<'a> {
+    /// `given` are the expressions whose values the caller provides, beside 0 and 1.
+    pub fn new(all: &'a Expressions, given: &[Id], roots: &[Id]) -> Self {
+        let mut place = vec![None; all.len()];
+        for (at, id) in given.iter().enumerate().filter(|(_, id)| **id > ONE) {
+            place[*id as usize] = Some(at as u32 + 2);
+        }
+        (place[ZERO as usize], place[ONE as usize]) = (Some(ZERO), Some(ONE));
+        let (uses, read_by_sum) = (vec![0; all.len()], vec![false; all.len()]);
+        let mut writer = Self { all, place, uses, read_by_sum, given: given.len() + 2, steps: Vec::new() };
+        writer.count_uses(roots);
+        writer
+    }
+
+    /// What stands behind marks.
+    fn unmarked(&self, mut id: Id) -> Id {
+        while let Expression::Marked(_, operand) = self.all.get(id) {
+            id = *operand;
+        }
+        id
+    }
+
+    fn operands(&self, id: Id) -> Vec<Id> {
+        let of = match self.all.get(id) {
+            Expression::Product(a, b) => vec![*a, *b],
+            Expression::Sum(terms) => terms.to_vec(),
+            _ => Vec::new(),
+        };
+        of.into_iter().map(|id| self.unmarked(id)).collect()
+    }
+
+    fn count_uses(&mut self, roots: &[Id]) {
+        let mut open: Vec<Id> = roots.iter().map(|root| self.unmarked(*root)).collect();
+        // A root is read from outside as well.
+        open.iter().for_each(|root| self.uses[*root as usize] += 1);
+        while let Some(id) = open.pop() {
+            if self.place[id as usize].is_some() {
+                continue;
+            }
+            let sum = matches!(self.all.get(id), Expression::Sum(_));
+            for operand in self.operands(id) {
+                self.uses[operand as usize] += 1;
+                self.read_by_sum[operand as usize] |= sum;
+                if self.uses[operand as usize] == 1 {
+                    open.push(operand);
+                }
+            }
+        }
+    }
+
+    /// Writes what each group of roots needs beyond the groups before it. Returns the tape and, for
+    /// each group, after which run it is complete and where its roots are.
+    pub fn write(mut self, groups: &[&[Id]]) -> (Tape, Vec<(usize, Vec<u32>)>) {
+        let mut ends = Vec::new();
+        let mut places: Vec<Vec<u32>> = Vec::new();
+        for roots in groups {
+            places.push(self.write_group(roots));
+            ends.push(self.steps.len());
+        }
+        let (tape, moved, runs) = arrange(self.given, &self.steps, &ends);
+        for places in &mut places {
+            places.iter_mut().for_each(|place| *place = moved[*place as usize]);
+        }
+        (tape, runs.into_iter().zip(places).collect())
+    }
+
+    fn write_group(&mut self, roots: &[Id]) -> Vec<u32> {
+        let mut needed: Vec<bool> = vec![false; self.all.len()];
+        let mut open: Vec<Id> = roots.iter().map(|root| self.unmarked(*root)).collect();
+        while let Some(id) = open.pop() {
+            if self.place[id as usize].is_none() && !std::mem::replace(&mut needed[id as usize], true) {
+                open.extend(self.operands(id));
+            }
+        }
+        // Operands come before what is made of them.
+        for id in 0..self.all.len() as Id {
+            if needed[id as usize] && !self.is_fused(id) {
+                self.write_one(id);
+            }
+        }
+        roots.iter().map(|root| self.at(self.unmarked(*root))).collect()
+    }
+
+    /// A product that only one sum reads is part of the sum's steps.
+    fn is_fused(&self, id: Id) -> bool {
+        let place = id as usize;
+        self.uses[place] == 1 && self.read_by_sum[place] && matches!(self.all.get(id), Expression::Product(..))
+    }
+
+    fn push(&mut self, step: Step) -> u32 {
+        self.steps.push(step);
+        (self.given + self.steps.len() - 1) as u32
+    }
+
+    fn at(&self, id: Id) -> u32 {
+        self.place[id as usize].expect("operands are written before what is made of them")
+    }
+
+    fn write_one(&mut self, id: Id) {
+        let at = match self.all.get(id) {
+            Expression::Product(..) => {
+                let [a, b] = self.pair(id);
+                self.push([a, b, ZERO, ZERO])
+            }
+            Expression::Sum(_) => self.write_sum(id),
+            other => unreachable!("{other:?} is given or stands behind a mark"),
+        };
+        self.place[id as usize] = Some(at);
+    }
+
+    fn pair(&self, product: Id) -> [u32; 2] {
+        let operands = self.operands(product);
+        [self.at(operands[0]), self.at(operands[1])]
+    }
+
+    /// Two terms a step, then sums of sums, so that no step waits for a long row of others.
+    fn write_sum(&mut self, id: Id) -> u32 {
+        let mut terms: Vec<[u32; 2]> = Vec::new();
+        for term in self.operands(id) {
+            let fused = self.place[term as usize].is_none() && self.is_fused(term);
+            terms.push(if fused { self.pair(term) } else { [self.at(term), ONE] });
+        }
+        while terms.len() > 2 {
+            let halves = terms.chunks(2).map(|pair| match pair {
+                [[a, b], [c, d]] => [self.push([*a, *b, *c, *d]), ONE],
+                alone => alone[0],
+            });
+            terms = halves.collect();
+        }
+        let [[a, b], [c, d]] = [terms[0], terms.get(1).copied().unwrap_or([ZERO, ZERO])];
+        self.push([a, b, c, d])
+    }
+}
+
+/// Puts steps that do not wait for each other together by kind; sections end at `ends`. Also
+/// returns to where each number moved, and after how many runs each section ends.
+fn arrange(given: usize, steps: &[Step], ends: &[usize]) -> (Tape, Vec<u32>, Vec<usize>) {
+    let mut tape = Tape { given, steps: steps.len(), ..Tape::default() };
+    let mut moved: Vec<u32> = (0..(given + steps.len()) as u32).collect();
+    let mut levels = vec![0_u32; given + steps.len()];
+    let mut order: Vec<usize> = (0..steps.len()).collect();
+    for (index, step) in steps.iter().enumerate() {
+        levels[given + index] = 1 + step.iter().map(|operand| levels[*operand as usize]).max().unwrap_or(0);
+    }
+    let mut start = 0;
+    let mut runs_at = Vec::new();
+    for end in ends {
+        order[start..*end].sort_by_key(|index| (levels[given + index], Kind::of(steps[*index]).0 as u8));
+        start = *end;
+    }
+    for (place, index) in order.iter().enumerate() {
+        moved[given + index] = (given + place) as u32;
+    }
+    let mut ends = ends.iter().peekable();
+    for (place, index) in order.iter().enumerate() {
+        while ends.next_if(|end| **end == place).is_some() {
+            runs_at.push(tape.runs.len());
+        }
+        let new_section = runs_at.last() == Some(&tape.runs.len());
+        let (kind, step) = Kind::of(steps[*index]);
+        match tape.runs.last_mut() {
+            Some(run) if run.kind == kind && !new_section => run.steps += 1,
+            _ => tape.runs.push(Run { kind, steps: 1 }),
+        }
+        tape.operands.extend(step[..kind.operands()].iter().map(|operand| moved[*operand as usize]));
+    }
+    runs_at.extend(ends.map(|_| tape.runs.len()));
+    (tape, moved, runs_at)
+}
