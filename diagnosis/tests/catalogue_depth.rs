@@ -49,8 +49,9 @@ impl Files {
 
     fn inputs(&self, gate: &str) -> Vec<&str> {
         let gate = self.section("gates")[gate].as_table().unwrap();
-        let lists = ["any", "all", "of"].iter().filter_map(|kind| gate.get(*kind)?.as_array());
-        lists.flatten().filter_map(Value::as_str).collect()
+        let lists = ["any", "all", "of", "inhibit"].iter().filter_map(|kind| gate.get(*kind)?.as_array());
+        let inputs = lists.flatten().chain(gate.get("condition"));
+        inputs.filter_map(Value::as_str).collect()
     }
 
     fn is_gate(&self, node: &str) -> bool {
@@ -81,7 +82,7 @@ impl Files {
         let there = inputs.iter().filter(|input| self.happens(input, cause)).count();
         let gate = &self.section("gates")[node];
         let least = gate.get("at_least").and_then(Value::as_integer);
-        let all = gate.get("all").map(|_| inputs.len() as i64);
+        let all = gate.get("all").or(gate.get("inhibit")).map(|_| inputs.len() as i64);
         there as i64 >= least.or(all).unwrap_or(1)
     }
 
@@ -110,7 +111,8 @@ fn each_tree_is_deep_and_whole() {
         assert!((25..=80).contains(&causes), "{}: {causes} basic events", ty.key);
         assert!(ty.depth(top) >= 4, "{}: {} levels", ty.key, ty.depth(top));
         let kinds = |kind: &str| ty.section("gates").values().filter(|gate| gate.get(kind).is_some()).count();
-        assert!(kinds("all") >= 2 && kinds("at_least") >= 1, "{}: protections in a row, redundant sensors", ty.key);
+        let in_a_row = kinds("all") + kinds("inhibit");
+        assert!(in_a_row >= 2 && kinds("at_least") >= 1, "{}: protections in a row, redundant sensors", ty.key);
     }
 }
 
