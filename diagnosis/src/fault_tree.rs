@@ -27,8 +27,8 @@ mod quantify;
 mod table;
 mod zbdd;
 
-pub use check::{check, check_exactly};
 pub(crate) use check::more_problems;
+pub use check::{check, check_exactly};
 pub use common_cause::{CommonCauseError, MAX_COMMON_CAUSE_EVENTS, MAX_COMMON_CAUSE_NAMES};
 pub use cut_sets::{CutSet, CutSets, Ranked};
 pub use diagram::Diagram;

@@ -40,8 +40,8 @@ mod diagnose;
 mod drift;
 mod expression;
 pub mod fault_tree;
-pub mod learning;
 pub mod inference;
+pub mod learning;
 mod model;
 pub mod next_step;
 mod observe;
@@ -54,7 +54,7 @@ mod verification;
 pub use advise::{Advice, Tried, advise};
 pub use appliance::{
     Action, ApplianceType, Argument, Cause, Datapoint, ErrorCode, Handling, Kind, Part, PartNeed, Precondition, Repair,
-    RiskClass, Verify,
+    RiskClass, Step, StepCosts, StepKind, Verify,
 };
 pub use catalogue::{Catalogue, CatalogueError, CatalogueErrors};
 pub use diagnose::{Diagnosis, Evidence, EvidenceState, RankedCause, diagnose};

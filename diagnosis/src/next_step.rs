@@ -13,14 +13,18 @@
 //! 3. [`Policy::explain`] tells what a step would bring.
 //!
 //! Failed cures and answers only ever change the weights, so steps may overlap. The weights
-//! come from outside; nothing here knows fault trees.
+//! come from outside; nothing here knows fault trees. Of appliances only [`next_steps`] knows:
+//! it turns what the catalogue says of a type into candidates, and the ranking into words.
 
 mod explain;
+mod guide;
 mod policy;
 mod search;
 mod sequence;
 
 pub use explain::{Explanation, Outlook};
+pub(crate) use guide::best_repair;
+pub use guide::{Known, NextKind, NextStep, next_steps};
 pub use policy::{Candidate, Effect, Policy, PolicyError};
 pub use search::{Decision, Forbidden, RankedStep, Situation, Workspace};
 

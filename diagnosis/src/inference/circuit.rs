@@ -55,7 +55,9 @@ pub enum CompileError {
         gate: String,
     },
     /// Events that fail together.
-    #[error("common-cause group {group:?} is not part of the gates: expand it, or write what its members share as an event")]
+    #[error(
+        "common-cause group {group:?} is not part of the gates: expand it, or write what its members share as an event"
+    )]
     CommonCause {
         /// Its name.
         group: String,
@@ -279,7 +281,9 @@ impl Circuit {
             Ok(scratch.sensitivities.chunks(2).map(|by| (by[0] + by[1]).ln()).collect())
         };
         match (surprise(Weights::PRESENT), surprise(Weights::ABSENT)) {
-            (Ok(present), Ok(absent)) => absent.iter().zip(&present).map(|(absent, present)| absent - present).collect(),
+            (Ok(present), Ok(absent)) => {
+                absent.iter().zip(&present).map(|(absent, present)| absent - present).collect()
+            }
             _ => vec![0.0; self.symptoms],
         }
     }

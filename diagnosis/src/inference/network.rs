@@ -83,7 +83,10 @@ enum Merge {
     Least,
     Parity,
     /// How many happen, but for what can no longer matter.
-    Count { least: usize, inputs: usize },
+    Count {
+        least: usize,
+        inputs: usize,
+    },
 }
 
 /// A variable and, for each of its states, what it may contribute with which probability.
@@ -125,9 +128,8 @@ impl Network {
         let variables = of_event.chain(of_gate).map(|owner| Variable { owner, states: 2 }).collect();
         let mut network = Self { variables, tables: Vec::new(), expressions: Expressions::new() };
         for event in 0..tree.events.len() {
-            let rows = [false, true].map(|present| {
-                (u128::from(present), network.expressions.input(event_input(event, present)))
-            });
+            let rows = [false, true]
+                .map(|present| (u128::from(present), network.expressions.input(event_input(event, present))));
             network.tables.push(Table { variables: vec![event], rows: rows.to_vec() });
         }
         for (index, gate) in tree.gates.iter().enumerate() {
@@ -257,14 +259,7 @@ impl Network {
 
     /// A table over two sources and what they come to; `close` says, for what they come to,
     /// the state of `result` and a weight.
-    fn join(
-        &mut self,
-        a: &Source,
-        b: &Source,
-        merge: Merge,
-        result: Option<usize>,
-        close: impl Fn(u32) -> (u32, Id),
-    ) {
+    fn join(&mut self, a: &Source, b: &Source, merge: Merge, result: Option<usize>, close: impl Fn(u32) -> (u32, Id)) {
         let mut rows: Vec<(u128, Vec<Id>)> = Vec::new();
         let same = a.variable == b.variable;
         let (a_bits, b_bits) = (self.variables[a.variable].bits(), self.variables[b.variable].bits());

@@ -81,8 +81,7 @@ fn random_case(random: &mut Random) -> Case {
         evidence.set_event(random.below(events), weights(random));
     }
     let top = gates.len() - 1;
-    let tree =
-        FaultTree { events: (0..events).map(event).collect(), gates, top, ..FaultTree::default() };
+    let tree = FaultTree { events: (0..events).map(event).collect(), gates, top, ..FaultTree::default() };
     Case { tree, priors, symptoms, evidence }
 }
 
@@ -194,7 +193,9 @@ fn shifts_equal_leaving_each_symptom_out() {
         let Case { tree, priors, symptoms, mut evidence } = random_case(&mut random);
         let circuit = Circuit::compile(&tree, &priors, &symptoms).unwrap();
         let mut scratch = circuit.scratch();
-        let Ok(with) = circuit.posterior(&evidence, &mut scratch).map(|posterior| posterior.events()[0]) else { continue };
+        let Ok(with) = circuit.posterior(&evidence, &mut scratch).map(|posterior| posterior.events()[0]) else {
+            continue;
+        };
         let shifts = circuit.shifts(&evidence, 0, &mut scratch);
         for (symptom, shift) in shifts.iter().enumerate() {
             let weights = evidence.symptom(symptom);
