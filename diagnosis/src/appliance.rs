@@ -329,6 +329,11 @@ impl ApplianceType {
         self.detectors.iter().map(|d| (d.key.as_str(), d.name.as_str()))
     }
 
+    /// Keys of the symptoms that show a safety lockout.
+    pub fn lockout_symptoms(&self) -> impl Iterator<Item = &str> {
+        self.detectors.iter().filter(|d| d.lockout).map(|d| d.key.as_str())
+    }
+
     /// An error code.
     pub fn error_code(&self, code: &str) -> Option<&ErrorCode> {
         self.error_codes.iter().find(|e| e.code == code)

@@ -13,6 +13,7 @@
 
 mod chance;
 mod rate;
+mod weights;
 
 use std::collections::BTreeMap;
 

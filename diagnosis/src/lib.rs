@@ -57,7 +57,7 @@ pub use appliance::{
     RiskClass, Step, StepCosts, StepKind, Verify,
 };
 pub use catalogue::{Catalogue, CatalogueError, CatalogueErrors};
-pub use diagnose::{Diagnosis, Evidence, EvidenceState, RankedCause, diagnose};
+pub use diagnose::{Diagnosis, Evidence, EvidenceState, RankedCause, diagnose, diagnose_symptoms};
 pub use observe::{Observation, Sample, observe};
 pub use precondition::precondition;
 pub use state::{DeviceState, Restored};

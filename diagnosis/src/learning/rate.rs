@@ -36,8 +36,11 @@ pub struct Rate {
 }
 
 /// How far the fleet's mean may be from the catalogue's rate: the standard deviation of the
-/// log of their ratio. A factor of five either way is nothing unusual for a written rate.
-const CATALOGUE_SIGMA: f64 = 1.6;
+/// log of their ratio, whose mean is 1. A factor of five is nothing unusual for a written rate.
+const CATALOGUE_SIGMA: f64 = 1.0;
+
+/// The farthest that the fleet's mean is looked for, as a log: a factor of a thousand.
+const FARTHEST: f64 = 7.0;
 
 /// Least and greatest shape of the spread of rates over cells: from a few cells that have all
 /// the failures, to rates equal within a seventh.
@@ -57,8 +60,7 @@ const REACH: f64 = 4.0;
 /// Weighs cells against each other and against the catalogue, which expects `per_year`
 /// failures a year in each.
 pub fn pooled(cells: &[Count], per_year: f64) -> Vec<Rate> {
-    let reach = REACH * CATALOGUE_SIGMA;
-    let wide = Grid::new((-reach, reach), (SHAPES.0.ln(), SHAPES.1.ln()), cells, per_year);
+    let wide = Grid::new((-FARTHEST, FARTHEST), (SHAPES.0.ln(), SHAPES.1.ln()), cells, per_year);
     let close = Grid::new(wide.range(|point| point.0), wide.range(|point| point.1), cells, per_year);
     cells.iter().map(|cell| close.rate(cell, per_year)).collect()
 }
@@ -136,7 +138,7 @@ fn log_weight(point: (f64, f64), cells: &[Count], per_year: f64) -> f64 {
         let all = years + cell.years;
         shape * (years / all).ln() - cell.failures * all.ln()
     };
-    cells.iter().map(of_cell).sum::<f64>() - (point.0 / CATALOGUE_SIGMA).powi(2) / 2.0
+    cells.iter().map(of_cell).sum::<f64>() - (point.0 / CATALOGUE_SIGMA + CATALOGUE_SIGMA / 2.0).powi(2) / 2.0
 }
 
 impl Rate {

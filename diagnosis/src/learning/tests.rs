@@ -161,6 +161,23 @@ fn a_cell_leans_on_the_fleet_until_it_has_seen_enough() {
 }
 
 #[test]
+fn without_cases_the_catalogue_stands() {
+    let catalogue = crate::Catalogue::builtin().unwrap();
+    let ty = catalogue.get("refrigerator").unwrap();
+    let mut learned = Learned::default();
+    let priors: Vec<f64> = ty.causes.iter().map(|cause| cause.prior).collect();
+    assert_eq!(learned.priors(ty, "RF-420", 2.0), priors);
+    // A model without exposure is told what is expected on average.
+    learned.expose("RF-420", 2.0, 0.0);
+    for (learned, prior) in learned.priors(ty, "RF-420", 2.0).iter().zip(&priors) {
+        assert!((learned / prior - 1.0).abs() < 0.05, "{learned} {prior}");
+    }
+    let detectors: Vec<f64> = ty.detectors.iter().map(|detector| detector.false_alarm).collect();
+    assert!(learned.false_alarms(ty).iter().zip(&detectors).all(|(a, b)| (a - b).abs() < 1e-12));
+    assert_eq!(learned.successes(ty).len(), ty.repairs.len());
+}
+
+#[test]
 fn extreme_cells_give_finite_rates() {
     let cells = [(0.0, 0.0), (0.0, 1e9), (1e6, 1.0), (0.3, 1e-9)].map(|(failures, years)| Count { failures, years });
     for rate in

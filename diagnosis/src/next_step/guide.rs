@@ -265,9 +265,9 @@ impl Choice<'_> {
         let telling = matches!(self, Self::Step(_));
         for (index, outlook) in explained.outlooks.iter().enumerate() {
             let case = match (telling, index) {
-                (false, _) => "if not",
-                (true, 0) => "if yes",
-                (true, _) => "if no",
+                (false, _) => "If not",
+                (true, 0) => "If yes",
+                (true, _) => "If no",
             };
             let _ = write!(text, " {}", outlook_text(ty, case, outlook, all));
         }
@@ -314,3 +314,6 @@ fn yes_chances(ty: &ApplianceType, step: &Step) -> Vec<f64> {
     let named = |cause: &Cause| step.yes.iter().find(|(key, _)| *key == cause.key).map(|(_, chance)| *chance);
     ty.causes.iter().map(|cause| named(cause).unwrap_or(step.otherwise)).chain([step.otherwise]).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ mod convert;
 mod draw;
 mod failure;
 mod input;
+mod next_step;
 mod output;
 
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ enum Command {
     Check(check::Args),
     Convert(convert::Args),
     Draw(draw::Args),
+    NextStep(next_step::Args),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Command::Check(args) => (args.input.json, check::run(args)),
         Command::Convert(args) => (args.input.json, convert::run(args)),
         Command::Draw(args) => (args.input.json, draw::run(args)),
+        Command::NextStep(args) => (args.json, next_step::run(args)),
     };
     result.unwrap_or_else(|error| failure::report(&error, json))
 }
