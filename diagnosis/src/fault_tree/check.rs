@@ -8,11 +8,10 @@ mod settled;
 
 use std::collections::HashSet;
 
-use super::diagram::Diagram;
 use super::exchange::{Place, Places, Written};
 use super::model::{CommonCause, Event, EventKind, FaultTree, Gate, Input, Law, Logic, Node, Sharing};
 use super::problem::{Problem, ProblemKind, Problems};
-use super::quantify::Limits;
+use super::solve::{Diagram, Limits};
 use settled::settled;
 
 pub(super) use law::wrong as wrong_law;
@@ -22,7 +21,7 @@ pub(super) use order::{Reached, reached};
 /// Everything that is wrong with a tree, in the order events, gates, common causes, top. Takes
 /// time about linear in its size.
 pub fn check(written: &Written) -> Problems {
-    let Written { tree, places } = written;
+    let Written { tree, places, .. } = written;
     let mut check = Check { tree, places, problems: Problems::default() };
     check.references();
     if !check.problems.0.is_empty() {
@@ -46,7 +45,7 @@ pub fn check(written: &Written) -> Problems {
 /// As [`check`], and finds by exact logic whether the top event is the same whatever happens, if
 /// the tree is static and that fits the limits.
 pub fn check_exactly(written: &Written, limits: &Limits<'_>) -> Problems {
-    let Written { tree, places } = written;
+    let Written { tree, places, .. } = written;
     let problems = check(written);
     if problems.is_fatal() || problems.0.iter().any(|problem| problem.kind.is_constant_top()) {
         return problems;
@@ -59,9 +58,12 @@ pub fn check_exactly(written: &Written, limits: &Limits<'_>) -> Problems {
 /// What [`check`] finds beyond what a reader has told, without what follows from that alone.
 pub(crate) fn more_problems(told: &[Problem], written: &Written) -> Vec<Problem> {
     let fatal = told.iter().any(|problem| problem.kind.is_fatal());
-    let follows = |problem: &Problem| {
-        fatal && matches!(problem.kind, ProblemKind::Unused | ProblemKind::Top)
-            || told.iter().any(|told| told.field.split('.').any(|part| part == problem.field))
+    let follows = |problem: &Problem| match problem.kind {
+        ProblemKind::Cycle => false,
+        ProblemKind::Unused | ProblemKind::Top if fatal => true,
+        // A gate made up for a formula stands where the formula does.
+        ProblemKind::Inputs if told.iter().any(|told| told.line == problem.line) => true,
+        _ => told.iter().any(|told| told.field.split('.').any(|part| part == problem.field)),
     };
     check(written).0.into_iter().filter(|problem| !follows(problem)).collect()
 }

@@ -1,6 +1,5 @@
 //! Common-cause groups written out: each member becomes an or-gate over new independent events, one
-//! for each set of members that can fail together (NUREG/CR-5485, section 5.3; the same numbers as
-//! SCRAM 0.16.2 gives).
+//! for each set of members that can fail together (NUREG/CR-5485; the same numbers as SCRAM 0.16.2 gives).
 //!
 //! The probability of a set depends on its size alone. With `n` members and `Q` the total
 //! probability of each:
@@ -91,19 +90,8 @@ impl Groups {
         }
         for Share { size, probability } in shares {
             for_each_subset(group.members.len(), size, |subset| {
-                let joined: Vec<&str> = subset.iter().map(|position| names[*position].as_str()).collect();
-                let name = format!("[{}]", joined.join(" "));
-                let members: Vec<usize> = subset.iter().map(|position| group.members[*position]).collect();
-                let gates: Vec<usize> = members.iter().filter_map(|member| self.gate_of[*member]).collect();
-                let event = match members[..] {
-                    [alone] => fail_alone(alone, name, probability, index, out),
-                    _ => out.add_event(
-                        name,
-                        group.name.clone(),
-                        Some(probability),
-                        Origin::CommonCause { group: index, members },
-                    ),
-                };
+                let event = add_set(index, group, &names, subset, probability, out);
+                let gates = subset.iter().filter_map(|position| self.gate_of[group.members[*position]]);
                 for gate in gates {
                     out.tree.gates[gate].inputs.push(Input { node: Node::Event(event), negated: false });
                 }
@@ -153,14 +141,28 @@ impl Groups {
     }
 }
 
-/// The member's own event becomes that of its failing without the others.
-fn fail_alone(member: usize, name: String, probability: f64, group: usize, out: &mut StaticTree) -> usize {
+/// The event that these members, given by their position in the group, fail together.
+fn add_set(
+    index: usize,
+    group: &CommonCause,
+    names: &[String],
+    subset: &[usize],
+    probability: f64,
+    out: &mut StaticTree,
+) -> usize {
+    let joined: Vec<&str> = subset.iter().map(|position| names[*position].as_str()).collect();
+    let name = format!("[{}]", joined.join(" "));
+    let members = subset.iter().map(|position| group.members[*position]).collect();
+    let origin = Origin::CommonCause { group: index, members };
+    let [alone] = subset else { return out.add_event(name, group.name.clone(), Some(probability), origin) };
+    // The member's own event becomes that of its failing without the others.
+    let member = group.members[*alone];
     let event = &mut out.tree.events[member];
     event.name = name;
     event.law = Some(Law::Constant(probability));
     event.spread = None;
     out.probabilities[member] = Some(probability);
-    out.origins[member] = Origin::CommonCause { group, members: vec![member] };
+    out.origins[member] = origin;
     member
 }
 

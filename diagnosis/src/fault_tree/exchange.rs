@@ -3,14 +3,24 @@
 //! A reader takes texts and returns a [`Written`] tree. It resolves names and numbers and
 //! reports what it cannot; whether the tree makes sense is for `check`.
 
+#[cfg(all(test, feature = "cli"))]
+pub(super) mod arbitrary;
+#[cfg(feature = "cli")]
+pub mod fmea;
+#[cfg(feature = "cli")]
+pub mod galileo;
 #[cfg(feature = "cli")]
 pub mod mef;
 pub mod toml;
 #[cfg(feature = "cli")]
 mod xml;
 
+use std::collections::BTreeMap;
+
 use super::model::FaultTree;
-use super::problem::{Problem, ProblemKind, Problems};
+use super::problem::{Problem, ProblemKind};
+#[cfg(feature = "cli")]
+use super::{Limits, check_exactly, more_problems, problem::Problems};
 
 /// A text and the name of its file.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +54,19 @@ pub struct Written {
     pub tree: FaultTree,
     /// Where its parts stand.
     pub places: Places,
+    /// What the files say of an event beyond its probability, by the event.
+    pub service: BTreeMap<usize, Service>,
+}
+
+/// What a technician does about an event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Service {
+    /// What the technician must be able to do.
+    pub skill: String,
+    /// Steps on site, one a line.
+    pub sop: String,
+    /// What has no place in a fault tree: error codes, effects, parts and their cost.
+    pub remarks: Vec<String>,
 }
 
 /// Where the parts of a tree stand. Anything not listed stands nowhere: line 0 of the first file.
@@ -119,11 +142,33 @@ impl Format {
 /// Everything that is wrong in the files; what the tree means is for `check`.
 #[cfg(feature = "cli")]
 pub fn read(format: Format, sources: &[Source<'_>], options: &Options) -> Result<Written, Problems> {
+    let (written, problems) = read_parts(format, sources, options);
+    problems.unless_fatal(written)
+}
+
+/// Everything that is wrong with a tree: in its files, and by what it means.
+#[cfg(feature = "cli")]
+pub fn inspect(format: Format, sources: &[Source<'_>], options: &Options, limits: &Limits<'_>) -> Problems {
+    let (written, mut problems) = read_parts(format, sources, options);
+    if problems.is_fatal() {
+        let more = more_problems(&problems.0, &written);
+        more.into_iter().for_each(|problem| problems.push(problem));
+        problems.0.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+        problems
+    } else {
+        check_exactly(&written, limits)
+    }
+}
+
+#[cfg(feature = "cli")]
+fn read_parts(format: Format, sources: &[Source<'_>], options: &Options) -> (Written, Problems) {
     if let Some(source) = sources.iter().find(|source| source.text.len() > MAX_BYTES) {
-        return Err(too_big(source.file).into());
+        return (Written::default(), too_big(source.file).into());
     }
     match format {
         Format::Mef => mef::read_files(sources, options),
-        Format::Toml | Format::Galileo | Format::Fmea => Err(Problems::default()),
+        Format::Toml => toml::read(sources, options),
+        Format::Galileo => galileo::read(sources, options),
+        Format::Fmea => fmea::read(sources, options),
     }
 }

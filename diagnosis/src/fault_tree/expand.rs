@@ -20,6 +20,35 @@ pub struct StaticTree {
     pub origins: Vec<Origin>,
 }
 
+/// An event whose probability is not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event {event:?} has no probability: give it one")]
+pub struct NoProbability {
+    /// Which.
+    pub event: String,
+}
+
+impl StaticTree {
+    /// The probability of every event; events that nothing reads need none.
+    ///
+    /// # Errors
+    /// The first event without one.
+    pub fn known_probabilities(&self) -> Result<Vec<f64>, NoProbability> {
+        let each = self.probabilities.iter().enumerate().map(|(index, probability)| match probability {
+            Some(probability) => Ok(*probability),
+            None if matches!(self.origins[index], Origin::Absorbed { .. }) => Ok(0.0),
+            None => Err(NoProbability { event: self.tree.events[index].name.clone() }),
+        });
+        each.collect()
+    }
+
+    /// Whether the tree says so by its gates: no event's absence can bring the top event about.
+    pub fn is_coherent(&self) -> bool {
+        let plain = |gate: &super::Gate| gate.logic != Logic::Xor && gate.inputs.iter().all(|input| !input.negated);
+        self.tree.gates.iter().all(plain)
+    }
+}
+
 /// What an event of a [`StaticTree`] stands for, in indices of the written tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {

@@ -1,5 +1,5 @@
-//! The probability of an event from its law (Open-PSA Model Exchange Format 2.0d, III.3.5, and the
-//! same numbers as SCRAM 0.16.2 gives).
+//! The probability of an event from its law: the built-in distributions of the Open-PSA Model
+//! Exchange Format, with the numbers that SCRAM 0.16.2 gives.
 
 use super::Law;
 

@@ -118,6 +118,7 @@ impl Problems {
     }
 
     /// The value, if nothing fatal was found.
+    #[cfg(feature = "cli")]
     pub(crate) fn unless_fatal<T>(self, value: T) -> Result<T, Self> {
         if self.is_fatal() { Err(self) } else { Ok(value) }
     }

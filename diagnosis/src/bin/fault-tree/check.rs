@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use diagnosis::fault_tree::{Limits, Problems, check_exactly};
+use diagnosis::fault_tree::{Limits, Problems};
 use serde_json::json;
 
 use crate::failure::{self, INPUT};
@@ -24,8 +24,9 @@ const NODES: usize = 1_000_000;
 /// # Errors
 /// A file that cannot be read.
 pub fn run(args: Args) -> Result<ExitCode> {
-    let problems = match args.input.read() {
-        Ok(written) => check_exactly(&written, &Limits { nodes: NODES, stop: &|| false }),
+    let limits = Limits { nodes: NODES, stop: &|| false };
+    let problems = match args.input.open() {
+        Ok(opened) => opened.inspect(&limits),
         Err(error) => error.downcast::<Problems>()?,
     };
     let text = if args.input.json {

@@ -37,10 +37,10 @@ enum To {
 /// What is wrong with the tree, what the format cannot say, or a file that cannot be read or
 /// written.
 pub fn run(args: Args) -> Result<ExitCode> {
-    let tree = args.input.read_sound()?;
+    let written = args.input.read_written()?;
     let text = match args.to {
-        To::Toml => String::new(),
-        To::Mef => exchange::mef::write(&tree).map_err(Problems::from)?,
+        To::Toml => exchange::toml::write(&written),
+        To::Mef => exchange::mef::write(&written.tree).map_err(Problems::from)?,
     };
     output::write(args.output, &text)?;
     Ok(ExitCode::SUCCESS)

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use diagnosis::fault_tree::{Problem, Problems, QuantifyError};
+use diagnosis::fault_tree::draw::DrawError;
+use diagnosis::fault_tree::{ExpandError, NoProbability, Problem, ProblemKind, Problems, QuantifyError};
 use serde_json::{Value, json};
 
 /// Exit code: something is wrong with the input, or the answer is out of reach.
@@ -42,9 +43,18 @@ fn kind(error: &anyhow::Error) -> &'static str {
     if error.root_cause().is::<std::io::Error>() {
         return "file";
     }
+    if error.is::<NoProbability>() {
+        return "no_probability";
+    }
+    if error.is::<ExpandError>() {
+        return "expansion";
+    }
+    if error.is::<DrawError>() {
+        return ProblemKind::TooBig.name();
+    }
     match error.downcast_ref() {
         Some(QuantifyError::TooLarge { .. }) => "too_big",
-        Some(QuantifyError::Circle { .. }) => "cycle",
+        Some(QuantifyError::Circle) => "cycle",
         Some(QuantifyError::Dynamic { .. }) => "dynamic",
         Some(QuantifyError::Budget { .. }) => "budget",
         Some(QuantifyError::Stopped) => "stopped",

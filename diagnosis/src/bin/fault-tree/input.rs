@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use diagnosis::fault_tree::exchange::{self, Format, MAX_BYTES, Options, Source, Written};
-use diagnosis::fault_tree::{FaultTree, Problem, ProblemKind, Problems, check};
+use diagnosis::fault_tree::{FaultTree, Limits, Problem, ProblemKind, Problems, StaticTree, check, expand};
 
 /// Which tree, and how it is read.
 #[derive(clap::Args)]
@@ -53,34 +53,75 @@ impl From<Named> for Format {
     }
 }
 
+/// Most files one tree is read from: bounds what transfers can pull in.
+const MAX_FILES: usize = 100;
+
+/// The texts of one tree.
+pub struct Opened {
+    format: Format,
+    texts: Vec<(String, String)>,
+    options: Options,
+}
+
+impl Opened {
+    fn sources(&self) -> Vec<Source<'_>> {
+        self.texts.iter().map(|(file, text)| Source { file, text }).collect()
+    }
+
+    /// Everything that is wrong with the tree.
+    pub fn inspect(&self, limits: &Limits<'_>) -> Problems {
+        exchange::inspect(self.format, &self.sources(), &self.options, limits)
+    }
+}
+
 impl Input {
-    /// Reads the tree as it is written.
+    /// Opens the files of the tree.
     ///
     /// # Errors
-    /// [`Problems`], or that a file cannot be read.
-    pub fn read(&self) -> Result<Written> {
+    /// A file cannot be read, or is no text.
+    pub fn open(&self) -> Result<Opened> {
         if !(self.mission_time.is_finite() && self.mission_time >= 0.0) {
             bail!("--mission-time is {}: it is a finite number, 0 or more", self.mission_time);
         }
         let files: Vec<PathBuf> = self.files.iter().map(|path| faults_file(path)).collect();
         let format = self.format(&files)?;
-        let texts: Vec<(String, String)> = files.iter().map(|file| text(file)).collect::<Result<_>>()?;
-        let sources: Vec<Source<'_>> = texts.iter().map(|(file, text)| Source { file, text }).collect();
         let options = Options { top: self.top.clone(), mission_time: self.mission_time };
-        Ok(exchange::read(format, &sources, &options)?)
+        let mut opened = Opened { format, texts: Vec::new(), options };
+        opened.texts = files.iter().map(|file| text(file)).collect::<Result<_>>()?;
+        if format == Format::Toml {
+            add_transfers(&mut opened.texts)?;
+        }
+        Ok(opened)
+    }
+
+    /// Reads a tree that has a meaning.
+    ///
+    /// # Errors
+    /// [`Problems`] with something fatal among them, or that a file cannot be read.
+    pub fn read_written(&self) -> Result<Written> {
+        let opened = self.open()?;
+        let written = exchange::read(opened.format, &opened.sources(), &opened.options)?;
+        let problems = check(&written);
+        if problems.is_fatal() {
+            return Err(problems.into());
+        }
+        Ok(written)
     }
 
     /// Reads a tree that can be quantified.
     ///
     /// # Errors
-    /// [`Problems`] with something fatal among them, or that a file cannot be read.
-    pub fn read_sound(&self) -> Result<FaultTree> {
-        let written = self.read()?;
-        let problems = check(&written);
-        if problems.is_fatal() {
-            return Err(problems.into());
-        }
-        Ok(written.tree)
+    /// As [`Input::read_written`].
+    pub fn read(&self) -> Result<FaultTree> {
+        self.read_written().map(|written| written.tree)
+    }
+
+    /// Reads a tree and makes its gates static and its events independent.
+    ///
+    /// # Errors
+    /// As [`Input::read_written`], and what cannot be expanded.
+    pub fn read_static(&self) -> Result<StaticTree> {
+        Ok(expand(&self.read()?)?)
     }
 
     fn format(&self, files: &[PathBuf]) -> Result<Format> {
@@ -100,6 +141,23 @@ impl Input {
         }
         formats.first().copied().context("no files")
     }
+}
+
+/// Adds the files that gates are taken from, and those that these take gates from.
+fn add_transfers(texts: &mut Vec<(String, String)>) -> Result<()> {
+    let mut next = 0;
+    while let Some((file, written)) = texts.get(next) {
+        next += 1;
+        for path in exchange::toml::transfers(Source { file, text: written }) {
+            if texts.iter().all(|(file, _)| Path::new(file) != path) {
+                if texts.len() == MAX_FILES {
+                    bail!("the tree is spread over more than {MAX_FILES} files: join some of them");
+                }
+                texts.push(text(&path)?);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The file that holds an appliance type's tree.

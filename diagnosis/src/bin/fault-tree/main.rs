@@ -5,11 +5,15 @@
 
 mod check;
 mod convert;
+mod cut_sets;
 mod draw;
 mod failure;
+mod importance;
 mod input;
 mod next_step;
 mod output;
+mod quantify;
+mod solve;
 
 use std::process::ExitCode;
 
@@ -25,6 +29,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Check(check::Args),
+    Quantify(quantify::Args),
+    CutSets(cut_sets::Args),
+    Importance(importance::Args),
     Convert(convert::Args),
     Draw(draw::Args),
     NextStep(next_step::Args),
@@ -34,6 +41,9 @@ fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
     let (json, result) = match command {
         Command::Check(args) => (args.input.json, check::run(args)),
+        Command::Quantify(args) => (args.input.json, quantify::run(args)),
+        Command::CutSets(args) => (args.input.json, cut_sets::run(args)),
+        Command::Importance(args) => (args.input.json, importance::run(args)),
         Command::Convert(args) => (args.input.json, convert::run(args)),
         Command::Draw(args) => (args.input.json, draw::run(args)),
         Command::NextStep(args) => (args.json, next_step::run(args)),

@@ -18,10 +18,8 @@ pub(super) fn wrong_spread(spread: &Spread) -> Option<(ProblemKind, String)> {
         }
         Spread::LogNormal { .. } => None,
         Spread::Beta { alpha, beta } => not_above(&[("alpha", alpha), ("beta", beta)]),
-        Spread::Uniform { min, max } if !(min <= max) => {
-            Some(format!("is even from {min} to {max}: the first is less"))
-        }
-        Spread::Uniform { min, max } => negative(&[("least value", min), ("greatest value", max)]),
+        Spread::Uniform { min, max } => negative(&[("least value", min), ("greatest value", max)])
+            .or_else(|| (min > max).then(|| format!("is even from {min} to {max}: the first must be the less"))),
     };
     reason.map(|reason| (ProblemKind::Number, reason))
 }

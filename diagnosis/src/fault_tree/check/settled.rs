@@ -1,7 +1,6 @@
 //! Exact logic: whether a top event is the same whatever happens.
 
-use crate::fault_tree::blocks::Leaf;
-use crate::fault_tree::diagram::Diagram;
+use crate::fault_tree::solve::{Diagram, Leaf};
 
 /// Whether an event can happen and whether it can stay away.
 #[derive(Debug, Clone, Copy)]

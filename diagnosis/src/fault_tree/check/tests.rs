@@ -19,7 +19,7 @@ fn tree(events: &[&str], gates: &[(&str, Logic, &[&str])]) -> Written {
     };
     let events = events.iter().map(|name| event(name)).collect();
     let tree = FaultTree { events, gates: gates.iter().map(gate).collect(), ..FaultTree::default() };
-    Written { tree, places: Places { files: vec!["tree".to_owned()], ..Places::default() } }
+    Written { tree, places: Places { files: vec!["tree".to_owned()], ..Places::default() }, ..Written::default() }
 }
 
 fn event(name: &str) -> Event {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::fault_tree::{ExpandError, FaultTree, expand};
+use crate::fault_tree::{CutSets, Diagram, ExpandError, FaultTree, Limits, expand};
 
 /// An or-gate over members `a`, `b`, …
 fn tree(members: usize, total: f64, sharing: Sharing) -> FaultTree {
@@ -87,6 +87,28 @@ fn fewer_factors_reach_less_far() {
         &tree(3, 0.1, Sharing::Mgl(vec![0.2])),
         &[("[a]", 0.08), ("[b]", 0.08), ("[c]", 0.08), ("[a b]", 0.01), ("[a c]", 0.01), ("[b c]", 0.01)],
     );
+}
+
+/// What SCRAM 0.16.2 says of a k-of-4 gate: probability and numbers of minimal cut sets.
+#[test]
+fn the_whole_tree_is_as_likely_as_scram_says() {
+    let cases: [(Sharing, usize, f64, &[u128]); 4] = [
+        (Sharing::Alpha(vec![0.8, 0.1, 0.06, 0.04]), 2, 0.076_705, &[11, 6]),
+        (Sharing::Mgl(vec![0.3, 0.4, 0.5]), 3, 0.020_342_3, &[5, 27, 4]),
+        (Sharing::Mgl(vec![0.3, 0.4]), 2, 0.076_174_6, &[10, 6]),
+        (Sharing::Beta(0.15), 2, 0.053_014_7, &[1, 6]),
+    ];
+    for (sharing, at_least, probability, cut_sets) in cases {
+        let mut written = tree(4, 0.1, sharing);
+        written.gates[0].logic = Logic::AtLeast(at_least);
+        let out = expand(&written).unwrap();
+        let diagram = Diagram::compile(&out.tree, &Limits::default()).unwrap();
+        let probabilities: Vec<f64> = out.probabilities.iter().map(|probability| probability.unwrap()).collect();
+        let got = diagram.probability(&probabilities);
+        assert!((got - probability).abs() < 5e-6 * probability, "{got} is not {probability}");
+        let counts = CutSets::of(&diagram, &Limits::default()).unwrap().count_by_order().unwrap();
+        assert_eq!(counts.iter().copied().filter(|count| *count > 0).collect::<Vec<_>>(), cut_sets);
+    }
 }
 
 #[test]

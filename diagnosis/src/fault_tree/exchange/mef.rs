@@ -30,15 +30,18 @@ pub use write::write;
 /// # Errors
 /// Everything that is wrong in the file.
 pub fn read(text: &str, file: &str) -> Result<FaultTree, Problems> {
-    read_files(&[Source { file, text }], &Options::default()).map(|written| written.tree)
+    let (written, problems) = read_files(&[Source { file, text }], &Options::default());
+    problems.unless_fatal(written.tree)
 }
 
-/// Reads a model that is spread over files, in any order.
-///
-/// # Errors
-/// Everything that is wrong in the files.
-pub fn read_files(sources: &[Source<'_>], options: &Options) -> Result<Written, Problems> {
-    let documents: Vec<Document<'_>> = sources.iter().map(|s| Document::parse(*s)).collect::<Result<_, _>>()?;
+/// Reads a model that is spread over files, in any order. Returns what could be read, and
+/// everything that is wrong in the files.
+pub fn read_files(sources: &[Source<'_>], options: &Options) -> (Written, Problems) {
+    let documents: Result<Vec<Document<'_>>, Problem> = sources.iter().map(|s| Document::parse(*s)).collect();
+    let documents = match documents {
+        Ok(documents) => documents,
+        Err(problem) => return (Written::default(), problem.into()),
+    };
     let mut report = Report {
         places: Places { files: sources.iter().map(|s| s.file.to_owned()).collect(), ..Places::default() },
         problems: Problems::default(),
@@ -56,8 +59,10 @@ pub fn read_files(sources: &[Source<'_>], options: &Options) -> Result<Written, 
     if let Some(top) = top(&tree, options, &mut report) {
         tree.top = top;
     }
-    let Report { places, problems } = report;
-    problems.unless_fatal(Written { tree, places })
+    let Report { places, mut problems } = report;
+    let file = |name: &str| places.files.iter().position(|file| file == name);
+    problems.0.sort_by_key(|problem| (file(&problem.file), problem.line));
+    (Written { tree, places, ..Written::default() }, problems)
 }
 
 /// What has been found wrong so far, and where things stand.
@@ -97,6 +102,10 @@ fn event(
 
 /// The gate that no other reads; or the one asked for.
 fn top(tree: &FaultTree, options: &Options, report: &mut Report) -> Option<usize> {
+    // Where something else is wrong gates may seem to be read by no other.
+    if report.problems.is_fatal() {
+        return None;
+    }
     let whole = Place::default();
     if let Some(wanted) = &options.top {
         let found = tree.gates.iter().position(|gate| gate.name == *wanted);
@@ -111,16 +120,15 @@ fn top(tree: &FaultTree, options: &Options, report: &mut Report) -> Option<usize
     let reason = match tops.as_slice() {
         [top] => return Some(*top),
         [] if tree.gates.is_empty() => "no gate is defined: a fault tree has at least one".to_owned(),
-        [] => "every gate is read by another: the gates form a circle".to_owned(),
+        // The circle itself is for `check` to find.
+        [] => return None,
         several => {
             let names: Vec<&str> = several.iter().take(NAMED).map(|gate| tree.gates[*gate].name.as_str()).collect();
             let more = if several.len() > NAMED { ", .." } else { "" };
             format!("{} gates are read by no other: {}{more}; choose one as top", several.len(), names.join(", "))
         }
     };
-    if report.problems.0.is_empty() || !tops.is_empty() {
-        report.problem(whole, ProblemKind::Top, "top", reason);
-    }
+    report.problem(whole, ProblemKind::Top, "top", reason);
     None
 }
 

@@ -19,6 +19,8 @@
 
 mod build;
 mod file;
+#[cfg(feature = "cli")]
+mod write;
 
 use std::path::PathBuf;
 
@@ -28,17 +30,19 @@ use crate::fault_tree::problem::Problems;
 use super::{Options, Source, Written};
 pub(crate) use build::{Built, Names, Part, build};
 pub(crate) use file::EventFile;
+#[cfg(feature = "cli")]
+pub(crate) use file::{DAYS_A_YEAR, EXPOSURE_DAYS};
+#[cfg(feature = "cli")]
+pub use write::write;
 
-/// Reads the tree of the first file; the others are there for transfers.
-///
-/// # Errors
-/// Everything that is wrong in the files.
-pub fn read(sources: &[Source<'_>], options: &Options) -> Result<Written, Problems> {
+/// Reads the tree of the first file; the others are there for transfers. Returns what could be
+/// read, and everything that is wrong in the files.
+pub fn read(sources: &[Source<'_>], options: &Options) -> (Written, Problems) {
     let mut parts: Vec<Part<'_>> = sources.iter().map(|source| Part::read(document(*source), &[LINKS])).collect();
     let Built { written, .. } = build(&mut parts, options.top.as_deref());
     let broken = parts.iter().any(|part| part.document.broken);
     let problems = parts.into_iter().flat_map(|part| part.document.finish(broken)).take(Problems::MOST);
-    Problems(problems.collect()).unless_fatal(written)
+    (written, Problems(problems.collect()))
 }
 
 /// What a tree says of detectors is for the catalogue.
@@ -53,3 +57,6 @@ pub fn transfers(source: Source<'_>) -> Vec<PathBuf> {
 fn document(source: Source<'_>) -> Document<'_> {
     Document::parse(source.file.to_owned(), source.text)
 }
+
+#[cfg(all(test, feature = "cli"))]
+mod tests;

@@ -14,8 +14,8 @@ use crate::fault_tree::problem::{Problem, ProblemKind};
 
 /// Deepest nesting of elements: formulas written by people and by other tools stay below 20.
 pub(super) const MAX_DEPTH: usize = 1_000;
-/// Most elements; at this number the list takes a quarter of a gigabyte.
-const MAX_ELEMENTS: usize = 4_000_000;
+/// Most elements; at this number the list takes an eighth of a gigabyte.
+const MAX_ELEMENTS: usize = 2_000_000;
 /// Most attributes of one element; no format read here has more than a few.
 const MAX_ATTRIBUTES: usize = 32;
 
@@ -85,6 +85,7 @@ impl<'t> Document<'t> {
     /// What is no XML, and what is beyond a limit.
     pub fn parse(source: Source<'t>) -> Result<Self, Problem> {
         let text = source.text.trim_start_matches('\u{feff}');
+        let tags = text.bytes().filter(|byte| *byte == b'<').count().min(MAX_ELEMENTS);
         let mut parser = Parser {
             file: source.file,
             reader: Reader::from_str(text),
@@ -92,7 +93,7 @@ impl<'t> Document<'t> {
             counted: 0,
             line: 1,
             open: Vec::new(),
-            document: Self { elements: Vec::new(), attributes: Vec::new() },
+            document: Self { elements: Vec::with_capacity(tags), attributes: Vec::with_capacity(tags) },
         };
         while parser.step()? {}
         Ok(parser.document)

@@ -76,8 +76,7 @@ impl<'d, 't> Reader<'_, 'd, 't> {
             "atleast" => Logic::AtLeast(self.count(formula, "min", inner)?),
             "cardinality" => return self.cardinality(formula, inner),
             other => {
-                let place = Place { file: inner.defined.file, line: formula.line() };
-                self.report.problem(place, ProblemKind::Syntax, other, "is no formula of Open-PSA MEF");
+                self.wrong(formula, inner, ProblemKind::Syntax, format!("<{other}> is no formula of Open-PSA MEF"));
                 return None;
             }
         };

@@ -11,9 +11,7 @@ use crate::catalogue::document::{Document, Entry};
 use crate::expression::compile::did_you_mean;
 use crate::fault_tree::check::wrong_law;
 use crate::fault_tree::exchange::{Place, Places, Written};
-use crate::fault_tree::model::{
-    CommonCause, Event, EventKind, FaultTree, Gate, Input, Law, Logic, Node, Sharing, Spread,
-};
+use crate::fault_tree::model::{CommonCause, Event, EventKind, Gate, Input, Law, Logic, Node, Sharing, Spread};
 use crate::fault_tree::problem::ProblemKind;
 
 /// One file's tables.
@@ -108,7 +106,7 @@ pub(crate) struct Built {
 /// Builds the tree whose top event is that of the first file, or the gate asked for.
 pub(crate) fn build(parts: &mut [Part<'_>], top: Option<&str>) -> Built {
     let files = parts.iter().map(|part| part.document.file().to_owned()).collect();
-    let written = Written { tree: FaultTree::default(), places: Places { files, ..Places::default() } };
+    let written = Written { places: Places { files, ..Places::default() }, ..Written::default() };
     let mut built = Built { written, names: Names::default() };
     for (file, part) in parts.iter_mut().enumerate() {
         built.events(file, part);
@@ -164,7 +162,7 @@ impl Built {
 
     /// Two files may say the same of an event that both have.
     fn event(&mut self, file: usize, document: &mut Document<'_>, event: Event, offset: usize, field: &str) {
-        let Written { tree, places } = &mut self.written;
+        let Written { tree, places, .. } = &mut self.written;
         match self.names.0.entry(event.name.clone()) {
             hash_map::Entry::Vacant(vacant) => {
                 vacant.insert(Node::Event(tree.events.len()));
@@ -183,7 +181,7 @@ impl Built {
     }
 
     fn name_gates(&mut self, file: usize, part: &mut Part<'_>) {
-        let Written { tree, places } = &mut self.written;
+        let Written { tree, places, .. } = &mut self.written;
         for entry in &part.gates {
             let (name, label) = (entry.key.clone(), entry.value.name.clone().unwrap_or_default());
             if self.names.0.insert(name.clone(), Node::Gate(tree.gates.len())).is_some() {

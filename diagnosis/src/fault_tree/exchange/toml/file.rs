@@ -18,8 +18,11 @@ pub(crate) struct HeadFile {
 }
 
 fn exposure_days() -> Spanned<f64> {
-    Spanned::new(0..0, 30.0)
+    Spanned::new(0..0, EXPOSURE_DAYS)
 }
+
+/// Unless a file says otherwise.
+pub(crate) const EXPOSURE_DAYS: f64 = 30.0;
 
 /// Gates taken from another file's top event, by the file.
 pub(crate) type TransferFile = Spanned<String>;
@@ -144,7 +147,7 @@ pub(crate) struct GroupFile {
 pub(crate) const SECTIONS: [&str; 7] =
     ["gates", "causes", "undeveloped", "conditions", "houses", "common_causes", "transfers"];
 
-const DAYS_A_YEAR: f64 = 365.0;
+pub(crate) const DAYS_A_YEAR: f64 = 365.0;
 
 impl EventFile {
     /// Each law that is written, with the place and the field it stands in.

@@ -30,9 +30,9 @@ impl Block {
 
 /// The modules of a formula, each after those it reads; the last is the whole.
 pub(crate) fn blocks(formula: &Formula) -> Vec<Block> {
-    let Value::Literal(top) = formula.top else { return Vec::new() };
     let mut formula = formula.clone();
     group_inputs(&mut formula);
+    let Value::Literal(top) = formula.top else { return Vec::new() };
     let is_module = modules(&formula, top);
     let mut block_of: Vec<Option<usize>> = vec![None; formula.gates.len()];
     let mut blocks = Vec::new();

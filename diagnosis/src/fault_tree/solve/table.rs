@@ -66,6 +66,11 @@ impl<'s> Table<'s> {
         }
     }
 
+    /// Allows more nodes from now on.
+    pub fn allow(&mut self, limit: usize) {
+        self.limit = limit.min(MAX_ROWS);
+    }
+
     /// The number of this node.
     pub fn unique(&mut self, row: Row) -> Result<u32, Overrun> {
         let mask = self.places.len() - 1;

@@ -18,6 +18,13 @@ impl Default for Limits<'_> {
     }
 }
 
+impl Limits<'_> {
+    /// What is said when so many orders did not fit.
+    pub(super) fn overrun(&self, orders: usize) -> QuantifyError {
+        QuantifyError::Budget { nodes: self.nodes, orders }
+    }
+}
+
 impl std::fmt::Debug for Limits<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Limits").field("nodes", &self.nodes).finish_non_exhaustive()
@@ -35,12 +42,9 @@ pub enum QuantifyError {
         /// How many there may be.
         limit: usize,
     },
-    /// A gate depends on itself.
-    #[error("gate {gate:?} depends on itself: break the circle")]
-    Circle {
-        /// One gate of the circle.
-        gate: String,
-    },
+    /// A gate depends on itself; `check` tells which.
+    #[error("a gate depends on itself: break the circle")]
+    Circle,
     /// A dynamic gate was not expanded.
     #[error("gate {gate:?} is dynamic: expand the tree first")]
     Dynamic {

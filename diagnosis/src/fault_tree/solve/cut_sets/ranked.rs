@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::CutSets;
-use crate::fault_tree::blocks::Leaf;
-use crate::fault_tree::quantify::QuantifyError;
+use crate::fault_tree::solve::blocks::Leaf;
+use crate::fault_tree::solve::limits::QuantifyError;
 
 /// A minimal cut set.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,12 +1,11 @@
 //! A fault tree compiled: one small decision diagram for each of its modules.
 
-use super::bdd::{Bdd, BddNode, Edge};
-use super::blocks::{Block, Leaf, blocks};
-use super::formula::{Formula, Operation, Value};
-use super::model::FaultTree;
-use super::order::{HEURISTICS, order};
-use super::quantify::{Limits, QuantifyError};
-use super::table::Overrun;
+use super::bdd::{BddNode, Edge};
+use super::blocks::{Leaf, blocks};
+use super::build::build;
+use super::formula::{Formula, Value};
+use super::limits::{Limits, QuantifyError};
+use crate::fault_tree::model::FaultTree;
 
 /// A static fault tree as a diagram, from which probabilities follow in time linear in its
 /// size. Probabilities are given anew each time.
@@ -46,10 +45,6 @@ impl Chance {
     }
 }
 
-/// Nodes of the first try with each order; each further round has so many times more.
-const FIRST_TRY: usize = 1 << 14;
-const GROWTH: usize = 8;
-
 impl Diagram {
     /// # Errors
     /// A circle, a dynamic gate, or no order that fits the limits.
@@ -59,7 +54,7 @@ impl Diagram {
             Value::Constant(value) => Some(value),
             Value::Literal(_) => None,
         };
-        let blocks: Result<_, _> = blocks(&formula).iter().map(|block| BlockDiagram::compile(block, limits)).collect();
+        let blocks: Result<_, _> = blocks(&formula).iter().map(|block| build(block, limits)).collect();
         Ok(Self { blocks: blocks?, constant, events: tree.events.len() })
     }
 
@@ -95,35 +90,6 @@ impl Diagram {
 }
 
 impl BlockDiagram {
-    fn compile(block: &Block, limits: &Limits<'_>) -> Result<Self, QuantifyError> {
-        let orders: Vec<Vec<usize>> = if block.is_plain() {
-            vec![(0..block.leaves.len()).collect()]
-        } else {
-            let mut orders: Vec<Vec<usize>> = Vec::new();
-            for heuristic in HEURISTICS {
-                let order = order(block, heuristic);
-                if !orders.contains(&order) {
-                    orders.push(order);
-                }
-            }
-            orders
-        };
-        let mut budget = FIRST_TRY.min(limits.nodes);
-        loop {
-            for order in &orders {
-                match build(block, order, budget, limits.stop) {
-                    Ok(diagram) => return Ok(diagram),
-                    Err(Overrun::Nodes) => {}
-                    Err(Overrun::Stopped) => return Err(QuantifyError::Stopped),
-                }
-            }
-            if budget >= limits.nodes {
-                return Err(QuantifyError::Budget { nodes: limits.nodes, orders: orders.len() });
-            }
-            budget = budget.saturating_mul(GROWTH).min(limits.nodes);
-        }
-    }
-
     /// Its value where no leaf is there; an inverted leaf is there when it is not.
     pub fn at_rest(&self, inverted: &[bool]) -> bool {
         let mut edge = self.root;
@@ -157,53 +123,4 @@ impl BlockDiagram {
             Leaf::Block(block) => blocks[block],
         }
     }
-}
-
-/// Builds a block's diagram from its inputs up, with its leaves in this order.
-fn build(block: &Block, order: &[usize], budget: usize, stop: &dyn Fn() -> bool) -> Result<BlockDiagram, Overrun> {
-    let mut bdd = Bdd::new(budget, stop);
-    let mut edges = vec![Edge::FALSE; block.leaves.len()];
-    for (level, leaf) in order.iter().enumerate() {
-        edges[*leaf] = bdd.variable(level as u32)?;
-    }
-    for gate in &block.gates {
-        let inputs = gate.inputs.iter().map(|input| edges[input.node()].negate_if(input.negated()));
-        let mut inputs: Vec<Edge> = inputs.collect();
-        // What lies deepest first: then little is built over again.
-        inputs.sort_by_key(|edge| std::cmp::Reverse(bdd.level(*edge)));
-        let edge = match gate.operation {
-            Operation::And => inputs.into_iter().try_fold(Edge::TRUE, |all, input| bdd.and(all, input))?,
-            Operation::Xor => inputs.into_iter().try_fold(Edge::FALSE, |odd, input| bdd.xor(odd, input))?,
-            Operation::AtLeast(least) => {
-                inputs.reverse();
-                bdd.at_least(least, &inputs)?
-            }
-        };
-        edges.push(edge);
-    }
-    let root = edges[block.root.node()].negate_if(block.root.negated());
-    let leaves = order.iter().map(|leaf| block.leaves[*leaf]).collect();
-    Ok(reachable(&bdd, root, leaves))
-}
-
-/// The nodes below a root, in their order.
-fn reachable(bdd: &Bdd<'_>, root: Edge, leaves: Vec<Leaf>) -> BlockDiagram {
-    let mut wanted = vec![false; bdd.len()];
-    wanted[root.node()] = true;
-    for index in (1..bdd.len()).rev() {
-        if wanted[index] {
-            let node = bdd.node(index);
-            wanted[node.high.node()] = true;
-            wanted[node.low.node()] = true;
-        }
-    }
-    let mut places = vec![0; bdd.len()];
-    let mut nodes = vec![bdd.node(0)];
-    for index in (1..bdd.len()).filter(|index| wanted[*index]) {
-        let BddNode { level, high, low } = bdd.node(index);
-        let moved = |edge: Edge| Edge::new(places[edge.node()], edge.negated());
-        nodes.push(BddNode { level, high: moved(high), low: moved(low) });
-        places[index] = nodes.len() - 1;
-    }
-    BlockDiagram { leaves, nodes, root: Edge::new(places[root.node()], root.negated()) }
 }

@@ -6,8 +6,9 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::model::{EventKind, FaultTree, Input, Logic, Node};
-use super::quantify::QuantifyError;
+use super::limits::QuantifyError;
+use crate::fault_tree::inputs_first;
+use crate::fault_tree::model::{EventKind, FaultTree, Input, Logic, Node};
 
 /// A node, perhaps negated. Nodes below [`Formula::variables`] are events, the others gates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,7 +86,7 @@ impl Formula {
         }
         let mut builder = Builder::new(tree.events.len());
         let mut values = vec![None; tree.gates.len()];
-        for index in inputs_first(tree)? {
+        for index in inputs_first(tree).ok_or(QuantifyError::Circle)? {
             let gate = &tree.gates[index];
             let value_of = |input: &Input| {
                 let value = match input.node {
@@ -147,18 +148,14 @@ impl Formula {
                     _ => inputs.push(value),
                 }
             }
-            values[index] = Some(match gate.operation {
-                Operation::And => builder.and(inputs),
-                Operation::AtLeast(least) => builder.at_least(least, inputs),
-                Operation::Xor => builder.xor(inputs),
-            });
+            values[index] = Some(builder.gate_of(gate.operation, inputs));
         }
         let top = self.value(top, &values);
         Self { variables: self.variables, gates: builder.gates, top }.pruned()
     }
 
     /// Without the gates that nothing reads.
-    fn pruned(self) -> Self {
+    pub(super) fn pruned(self) -> Self {
         let readers = self.readers();
         let mut places = Vec::with_capacity(self.gates.len());
         let mut gates: Vec<Operator> = Vec::new();
@@ -211,62 +208,29 @@ fn splices(operation: Operation, literal: Literal) -> bool {
     }
 }
 
-/// Gates reachable from the top, each after the gates that it reads.
-///
-/// # Errors
-/// A gate that depends on itself.
-fn inputs_first(tree: &FaultTree) -> Result<Vec<usize>, QuantifyError> {
-    #[derive(Clone, Copy, PartialEq)]
-    enum Mark {
-        Unseen,
-        Open,
-        Done,
-    }
-    let mut marks = vec![Mark::Unseen; tree.gates.len()];
-    let mut order = Vec::new();
-    let mut path: Vec<(usize, usize)> = Vec::new();
-    if tree.top < tree.gates.len() {
-        path.push((tree.top, 0));
-        marks[tree.top] = Mark::Open;
-    }
-    while let Some((gate, next)) = path.last_mut() {
-        let inputs = &tree.gates[*gate].inputs;
-        let Some(input) = inputs.get(*next) else {
-            marks[*gate] = Mark::Done;
-            order.push(*gate);
-            path.pop();
-            continue;
-        };
-        *next += 1;
-        if let Node::Gate(child) = input.node {
-            match marks[child] {
-                Mark::Done => {}
-                Mark::Open => return Err(QuantifyError::Circle { gate: tree.gates[child].name.clone() }),
-                Mark::Unseen => {
-                    marks[child] = Mark::Open;
-                    path.push((child, 0));
-                }
-            }
-        }
-    }
-    Ok(order)
-}
-
 /// Makes gates, each once.
-struct Builder {
+pub(super) struct Builder {
     variables: usize,
-    gates: Vec<Operator>,
+    pub gates: Vec<Operator>,
     /// By operation and sorted inputs.
     known: HashMap<(Operation, Vec<Literal>), usize>,
 }
 
 impl Builder {
-    fn new(variables: usize) -> Self {
+    pub fn new(variables: usize) -> Self {
         Self { variables, gates: Vec::new(), known: HashMap::new() }
     }
 
     fn gate(&self, literal: Literal) -> Option<&Operator> {
         self.gates.get(literal.node().checked_sub(self.variables)?)
+    }
+
+    pub fn gate_of(&mut self, operation: Operation, inputs: Vec<Value>) -> Value {
+        match operation {
+            Operation::And => self.and(inputs),
+            Operation::AtLeast(least) => self.at_least(least, inputs),
+            Operation::Xor => self.xor(inputs),
+        }
     }
 
     fn or(&mut self, inputs: Vec<Value>) -> Value {

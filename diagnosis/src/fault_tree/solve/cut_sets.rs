@@ -1,12 +1,13 @@
 //! Minimal cut sets: how many there are, and which.
 
+mod fussell_vesely;
 mod ranked;
 
 pub use ranked::{CutSet, Ranked};
 
 use super::blocks::Leaf;
 use super::diagram::{BlockDiagram, Diagram};
-use super::quantify::{Limits, QuantifyError};
+use super::limits::{Limits, QuantifyError};
 use super::table::Overrun;
 use super::zbdd::{Family, Zbdd, ZbddNode};
 
@@ -148,7 +149,7 @@ impl BlockCutSets {
         let mut zbdd = Zbdd::new(limits.nodes, limits.stop);
         let root = zbdd.minimal_solutions(&block.nodes, block.root.negate_if(invert), leaves);
         let root = root.map_err(|overrun| match overrun {
-            Overrun::Nodes => QuantifyError::Budget { nodes: limits.nodes, orders: 1 },
+            Overrun::Nodes => limits.overrun(1),
             Overrun::Stopped => QuantifyError::Stopped,
         })?;
         let (nodes, root) = zbdd.reachable(root);

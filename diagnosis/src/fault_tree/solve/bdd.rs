@@ -51,6 +51,12 @@ impl<'s> Bdd<'s> {
         Self { table: Table::new(1, limit, stop) }
     }
 
+    /// Allows more nodes from now on. What was interrupted can be asked again and goes on
+    /// from what it had found.
+    pub fn allow(&mut self, limit: usize) {
+        self.table.allow(limit);
+    }
+
     /// How many nodes there are, the constant's included.
     pub fn len(&self) -> usize {
         self.table.rows.len()
@@ -135,7 +141,7 @@ impl<'s> Bdd<'s> {
     }
 
     /// `input and more, or less`, where `less` implies `more`.
-    fn choose(&mut self, input: Edge, more: Edge, less: Edge) -> Result<Edge, Overrun> {
+    pub fn choose(&mut self, input: Edge, more: Edge, less: Edge) -> Result<Edge, Overrun> {
         let level = self.level(input);
         if self.below(input) == (Edge::TRUE, Edge::FALSE) && level < self.level(more).min(self.level(less)) {
             return self.make(level, more, less);

@@ -3,56 +3,38 @@
 
 use super::blocks::Block;
 
-/// Ways to order, the cheapest and most promising first.
+/// Kinds of orders. Within one, how a build begins tells how it will end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Heuristic {
-    /// Depth first, inputs as written.
-    Written,
-    /// Depth first, inputs with fewer leaves first.
-    SmallFirst,
-    /// Depth first, inputs with more leaves first.
-    LargeFirst,
-    /// Depth first, inputs with leaves that are read often first.
-    SharedFirst,
-    /// By a weight that flows down from the top, taking the heaviest leaf away each time
-    /// (Minato, Ishiura & Yajima 1990).
-    Weight,
-    /// Neighbours pulled together, from the written order (FORCE: Aloul, Markov & Sakallah 2003).
+pub(crate) enum Family {
+    /// A walk from the root: depth first, or by weight.
+    Walk,
+    /// Neighbours pulled together.
     Force,
-    /// The same from the order by weight.
-    ForceWeight,
 }
 
-pub(crate) const HEURISTICS: [Heuristic; 7] = [
-    Heuristic::Written,
-    Heuristic::SmallFirst,
-    Heuristic::Weight,
-    Heuristic::Force,
-    Heuristic::LargeFirst,
-    Heuristic::SharedFirst,
-    Heuristic::ForceWeight,
-];
+/// Leaves of a block in the order of their levels, in several ways, each way once; those
+/// that most often do best come first.
+pub(crate) fn orders(block: &Block, family: Family) -> Vec<Vec<usize>> {
+    let walks = walks(block);
+    let mut orders = match family {
+        Family::Walk => walks,
+        Family::Force => walks.iter().map(|walk| force(block, walk)).collect(),
+    };
+    let mut known = std::collections::HashSet::new();
+    orders.retain(|order| known.insert(order.clone()));
+    orders
+}
 
-/// Leaves of a block in the order of their levels.
-pub(crate) fn order(block: &Block, heuristic: Heuristic) -> Vec<usize> {
-    match heuristic {
-        Heuristic::Written => depth_first(block, &mut |_| {}),
-        Heuristic::SmallFirst => {
-            let counts = leaf_counts(block);
-            depth_first(block, &mut |children| children.sort_by(|a, b| counts[*a].total_cmp(&counts[*b])))
-        }
-        Heuristic::LargeFirst => {
-            let counts = leaf_counts(block);
-            depth_first(block, &mut |children| children.sort_by(|a, b| counts[*b].total_cmp(&counts[*a])))
-        }
-        Heuristic::SharedFirst => {
-            let readers = readers(block);
-            depth_first(block, &mut |children| children.sort_by_key(|child| std::cmp::Reverse(readers[*child])))
-        }
-        Heuristic::Weight => by_weight(block),
-        Heuristic::Force => force(block, depth_first(block, &mut |_| {})),
-        Heuristic::ForceWeight => force(block, by_weight(block)),
-    }
+fn walks(block: &Block) -> Vec<Vec<usize>> {
+    let counts = leaf_counts(block);
+    let readers = readers(block);
+    vec![
+        by_weight(block),
+        depth_first(block, &mut |_| {}),
+        depth_first(block, &mut |inputs| inputs.sort_by(|a, b| counts[*a].total_cmp(&counts[*b]))),
+        depth_first(block, &mut |inputs| inputs.sort_by(|a, b| counts[*b].total_cmp(&counts[*a]))),
+        depth_first(block, &mut |inputs| inputs.sort_by_key(|input| std::cmp::Reverse(readers[*input]))),
+    ]
 }
 
 /// Leaves as a walk from the root meets them, each gate's inputs sorted by `sort`.
@@ -135,7 +117,7 @@ const FORCE_ROUNDS: usize = 100;
 
 /// Moves each node to the middle of the gates it belongs to, until that no longer makes
 /// the gates' spans shorter.
-fn force(block: &Block, start: Vec<usize>) -> Vec<usize> {
+fn force(block: &Block, start: &[usize]) -> Vec<usize> {
     let leaves = block.leaves.len();
     let mut place = vec![0.0; leaves + block.gates.len()];
     for (index, leaf) in start.iter().enumerate() {
@@ -144,7 +126,7 @@ fn force(block: &Block, start: Vec<usize>) -> Vec<usize> {
     for (index, gate) in block.gates.iter().enumerate() {
         place[leaves + index] = mean(gate.inputs.iter().map(|input| place[input.node()]));
     }
-    let (mut best, mut best_span) = (start, f64::INFINITY);
+    let (mut best, mut best_span) = (start.to_vec(), f64::INFINITY);
     let mut since_best = 0;
     for _ in 0..FORCE_ROUNDS {
         let centres: Vec<f64> = block
