@@ -4,7 +4,7 @@ use super::circuit::{Circuit, LEAST_EVIDENCE, Posterior, Scratch};
 use super::evidence::{Evidence, Impossible};
 use std::ops::{Add, Mul};
 
-/// Devices that are evaluated side by side: as many as fill a cache line.
+/// Devices that are evaluated side by side: enough that finding a step's operands costs little beside it.
 const LANES: usize = 16;
 
 #[derive(Debug, Clone, Copy)]

@@ -1,5 +1,6 @@
 //! Expressions as a list of steps, each `a b + c d` of numbers before it.
 
+use std::collections::VecDeque;
 use std::ops::{Add, Mul};
 
 use super::expressions::{Expression, Expressions, Id, ONE, ZERO};
@@ -251,38 +252,81 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Puts steps that do not wait for each other together by kind; sections end at `ends`. Also
+/// Puts steps together by kind, as many a run as operands allow; sections end at `ends`. Also
 /// returns to where each number moved, and after how many runs each section ends.
 fn arrange(given: usize, steps: &[Step], ends: &[usize]) -> (Tape, Vec<u32>, Vec<usize>) {
     let mut tape = Tape { given, steps: steps.len(), ..Tape::default() };
     let mut moved: Vec<u32> = (0..(given + steps.len()) as u32).collect();
-    let mut levels = vec![0_u32; given + steps.len()];
-    let mut order: Vec<usize> = (0..steps.len()).collect();
-    for (index, step) in steps.iter().enumerate() {
-        levels[given + index] = 1 + step.iter().map(|operand| levels[*operand as usize]).max().unwrap_or(0);
-    }
+    let mut placed = 0;
     let mut start = 0;
     let mut runs_at = Vec::new();
     for end in ends {
-        order[start..*end].sort_by_key(|index| (levels[given + index], Kind::of(steps[*index]).0 as u8));
+        let mut section = Section::new(given, steps, start..*end);
+        while let Some(kind) = section.most_ready() {
+            let before = placed;
+            while let Some(index) = section.take(kind) {
+                moved[given + index] = (given + placed) as u32;
+                placed += 1;
+                let (_, step) = Kind::of(steps[index]);
+                tape.operands.extend(step[..kind.operands()].iter().map(|operand| moved[*operand as usize]));
+            }
+            tape.runs.push(Run { kind, steps: (placed - before) as u32 });
+        }
+        runs_at.push(tape.runs.len());
         start = *end;
     }
-    for (place, index) in order.iter().enumerate() {
-        moved[given + index] = (given + place) as u32;
-    }
-    let mut ends = ends.iter().peekable();
-    for (place, index) in order.iter().enumerate() {
-        while ends.next_if(|end| **end == place).is_some() {
-            runs_at.push(tape.runs.len());
-        }
-        let new_section = runs_at.last() == Some(&tape.runs.len());
-        let (kind, step) = Kind::of(steps[*index]);
-        match tape.runs.last_mut() {
-            Some(run) if run.kind == kind && !new_section => run.steps += 1,
-            _ => tape.runs.push(Run { kind, steps: 1 }),
-        }
-        tape.operands.extend(step[..kind.operands()].iter().map(|operand| moved[*operand as usize]));
-    }
-    runs_at.extend(ends.map(|_| tape.runs.len()));
     (tape, moved, runs_at)
+}
+
+/// Steps that are being arranged.
+struct Section {
+    start: usize,
+    /// For each step how many of its operands, within the section, are not yet placed.
+    waits: Vec<usize>,
+    /// For each step, those that wait for it.
+    readers: Vec<Vec<usize>>,
+    kinds: Vec<Kind>,
+    ready: [VecDeque<usize>; 4],
+}
+
+impl Section {
+    fn new(given: usize, steps: &[Step], range: std::ops::Range<usize>) -> Self {
+        let start = range.start;
+        let mut section = Self {
+            start,
+            waits: vec![0; range.len()],
+            readers: vec![Vec::new(); range.len()],
+            kinds: steps[range.clone()].iter().map(|step| Kind::of(*step).0).collect(),
+            ready: Default::default(),
+        };
+        for (index, step) in steps[range].iter().enumerate() {
+            let operands = step.iter().map(|operand| *operand as usize).filter(|operand| *operand >= given + start);
+            for operand in operands {
+                section.waits[index] += 1;
+                section.readers[operand - given - start].push(index);
+            }
+            if section.waits[index] == 0 {
+                section.ready[section.kinds[index] as usize].push_back(index);
+            }
+        }
+        section
+    }
+
+    /// The kind of which most steps wait for nothing.
+    fn most_ready(&self) -> Option<Kind> {
+        let kinds = [Kind::Product, Kind::Sum, Kind::ProductPlus, Kind::Products];
+        let most = kinds.into_iter().max_by_key(|kind| self.ready[*kind as usize].len())?;
+        (!self.ready[most as usize].is_empty()).then_some(most)
+    }
+
+    fn take(&mut self, kind: Kind) -> Option<usize> {
+        let index = self.ready[kind as usize].pop_front()?;
+        for reader in std::mem::take(&mut self.readers[index]) {
+            self.waits[reader] -= 1;
+            if self.waits[reader] == 0 {
+                self.ready[self.kinds[reader] as usize].push_back(reader);
+            }
+        }
+        Some(self.start + index)
+    }
 }
