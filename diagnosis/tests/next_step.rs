@@ -98,10 +98,10 @@ fn draw(shape: &Shape, seed: u64, faults: usize, actions: usize, questions: usiz
 
 /// By how much following the policy costs more than the optimum, as a share.
 fn above_optimum(case: &Case, memory: &mut Workspace) -> f64 {
-    let policy = Policy::new(case.candidates(), &vec![false; case.prior.len()]).unwrap();
+    let policy = Policy::new(case.candidates(), &vec![false; case.prior.len()]).expect("the numbers are sound");
     let cost = case.cost_of(&mut |weights, left| {
         let situation = Situation { weights, left, most_risk: RiskClass::R4 };
-        policy.decide(&situation, memory, &|| false).unwrap().best().step
+        policy.decide(&situation, memory, &|| false).expect("it fits").best().step
     });
     cost / case.optimum() - 1.0
 }
@@ -154,12 +154,12 @@ fn time_of_a_decision() {
 
 /// Best of ten, in microseconds: what it takes when nothing else runs.
 fn time(case: &Case, memory: &mut Workspace) -> f64 {
-    let policy = Policy::new(case.candidates(), &vec![false; case.prior.len()]).unwrap();
+    let policy = Policy::new(case.candidates(), &vec![false; case.prior.len()]).expect("the numbers are sound");
     let left = vec![1; policy.candidates().len()];
     let situation = Situation { weights: &case.prior, left: &left, most_risk: RiskClass::R4 };
     let once = |_| {
         let start = Instant::now();
-        policy.decide(&situation, memory, &|| false).unwrap();
+        policy.decide(&situation, memory, &|| false).expect("it fits");
         start.elapsed().as_secs_f64() * 1e6
     };
     (0..10).map(once).fold(f64::INFINITY, f64::min)

@@ -79,3 +79,53 @@ fn likelihoods(file: &mut Document<'_>, scope: &Scope<'_>, entry: &Entry<StepFil
     let each = scope.causes.iter().enumerate();
     each.filter_map(|(index, cause)| Some((cause.key.clone(), of_cause(index)?))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::{Catalogue, CatalogueError};
+
+    fn read_text(text: &str) -> (Vec<Step>, StepCosts, Vec<String>) {
+        let catalogue = Catalogue::builtin().unwrap();
+        let ty = catalogue.get("refrigerator").unwrap();
+        let mut file = Document::parse("thing/steps.toml".to_owned(), text);
+        let scope = Scope { causes: &ty.causes, actions: &ty.actions, tree: &FaultTree::default() };
+        let (steps, costs) = read(&mut file, &scope);
+        let errors = file.finish(false).into_iter().map(|error| CatalogueError::from(error).to_string());
+        (steps, costs, errors.collect())
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_file_line_and_field() {
+        let (_, _, errors) = read_text(
+            "visit_cents = -1\n\
+             [steps.a]\nkind = \"question\"\ntext = \"?\"\nminutes = -2\notherwise = 1.5\n\
+             yes = { door_seal_wron = 0.9 }\n\
+             [steps.b]\nkind = \"self_test\"\naction = \"soft_reset\"\ntext = \"?\"\nminutes = 1\notherwise = 0.1\nyes = {}\n\
+             [steps.c]\nkind = \"check\"\naction = \"self_test\"\ntext = \"?\"\nminutes = 1\notherwise = 0.1\nyes = {}\n\
+             [steps.d]\nkind = \"self_test\"\ntext = \"?\"\nminutes = 1\notherwise = 0.1\nyes = {}\n\
+             [steps.e]\nkind = \"guess\"\ntext = \"?\"\nminutes = 1\notherwise = 0.1\nyes = {}\n",
+        );
+        insta::assert_snapshot!(errors.join("\n"));
+    }
+
+    #[test]
+    fn what_is_not_said_is_taken_as_usual() {
+        let (steps, costs, errors) = read_text(
+            "visit_cents = 1\n[steps.a]\nkind = \"question\"\ntext = \"?\"\nminutes = 2\notherwise = 0.1\nyes = { door_seal_worn = 0.9 }\n",
+        );
+        assert_eq!(errors, [""; 0]);
+        assert_eq!(costs, StepCosts { visit_cents: 1, ..StepCosts::default() });
+        assert_eq!(steps[0].yes, [("door_seal_worn".to_owned(), 0.9)]);
+        assert_eq!(steps[0].cost_cents, 0);
+    }
+
+    #[test]
+    fn a_gate_speaks_for_the_causes_that_feed_it() {
+        let catalogue = Catalogue::builtin().unwrap();
+        let test = catalogue.get("refrigerator").unwrap().steps.iter().find(|step| step.key == "self_test").unwrap();
+        let chance = |cause: &str| test.yes.iter().find(|(key, _)| key == cause).map(|(_, chance)| *chance);
+        assert_eq!(chance("defrost_heater_open"), Some(0.85));
+        assert_eq!(chance("door_seal_worn"), None);
+    }
+}

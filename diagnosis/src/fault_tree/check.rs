@@ -68,6 +68,12 @@ pub(crate) fn more_problems(told: &[Problem], written: &Written) -> Vec<Problem>
     check(written).0.into_iter().filter(|problem| !follows(problem)).collect()
 }
 
+/// All gates, those that are read before those that read them; nothing if there are circles.
+pub(crate) fn inputs_first(tree: &FaultTree) -> Option<Vec<usize>> {
+    let order = order::inputs_first(tree);
+    order.circles.is_empty().then_some(order.gates)
+}
+
 /// Whether constants and house events alone settle the top event.
 fn constant_top(tree: &FaultTree, inputs_first: &[usize]) -> Option<bool> {
     let mut settled: Vec<Option<bool>> = vec![None; tree.gates.len()];

@@ -181,8 +181,13 @@ impl Choice<'_> {
                 let cures = each(&|other| f64::from(u8::from(other.key == cause.key)), 0.0);
                 (parts(cause) + minutes(MENDING_MINUTES), RiskClass::R0, false, Effect::Cure(cures))
             }
-            Self::WorkOrder { .. } => {
+            Self::WorkOrder { on_site: false } => {
                 (f64::from(costs.visit_cents), RiskClass::R0, false, Effect::End(each(&parts, 0.0)))
+            }
+            // Leaving a fault unmended costs another visit, and it stays unattended until then.
+            Self::WorkOrder { on_site: true } => {
+                let again = f64::from(costs.visit_cents) + f64::from(costs.neglect_cents);
+                (0.0, RiskClass::R0, false, Effect::End(each(&|cause| again + parts(cause), 0.0)))
             }
             Self::Watch => {
                 let neglected = |cause: &Cause| match cause.handling {
@@ -239,7 +244,7 @@ impl Choice<'_> {
             Self::Step(step) => step.text.clone(),
             Self::Mend(cause) => format!("Mend: {}", cause.name),
             Self::WorkOrder { on_site: false } => "Send a technician".to_owned(),
-            Self::WorkOrder { on_site: true } => "Come again with more parts".to_owned(),
+            Self::WorkOrder { on_site: true } => "Leave; come again if the fault stays".to_owned(),
             Self::Watch => "Wait and watch".to_owned(),
         }
     }

@@ -21,6 +21,10 @@ pub struct Case {
 /// ternary one for each question (0: not asked).
 type State = usize;
 
+/// What a step costs, times the weight of the state, and the states it leads to while the fault
+/// is there, with their weights.
+type Taken = (f64, Vec<(State, Vec<f64>)>);
+
 impl Case {
     pub fn candidates(&self) -> Vec<Candidate> {
         let actions = self.actions.iter().map(|(cost, cures)| (*cost, Effect::Cure(cures.clone())));
@@ -44,9 +48,8 @@ impl Case {
         weights.iter().zip(&self.service).map(|(w, c)| w * c).sum()
     }
 
-    /// What follows from a step that was not taken yet: its cost times the weight of the state,
-    /// and the states it leads to while the fault is there, with their weights.
-    fn step(&self, state: State, weights: &[f64], step: usize) -> Option<(f64, Vec<(State, Vec<f64>)>)> {
+    /// What follows from a step that was not taken yet.
+    fn step(&self, state: State, weights: &[f64], step: usize) -> Option<Taken> {
         let all: f64 = weights.iter().sum();
         let left = |chances: &[f64]| weights.iter().zip(chances).map(|(w, p)| w * (1.0 - p)).collect();
         if let Some((cost, cures)) = self.actions.get(step) {
@@ -58,7 +61,7 @@ impl Case {
         let (cost, yes) = &self.questions[question];
         let said_yes = weights.iter().zip(yes).map(|(w, p)| w * p).collect();
         let answers = || vec![(state + digit, said_yes), (state + 2 * digit, left(yes))];
-        (state / digit % 3 == 0).then(|| (cost * all, answers()))
+        (state / digit).is_multiple_of(3).then(|| (cost * all, answers()))
     }
 
     fn steps(&self) -> usize {
