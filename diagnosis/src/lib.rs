@@ -11,6 +11,9 @@
 //! 5. [`precondition`] tells whether an action may be sent now, and [`Verification`]
 //!    judges from later samples whether a repair worked.
 //!
+//! Beside it, [`next_step`] ranks by expected cost what people can ask, look at and do, and
+//! [`learning`] counts what finished cases teach.
+//!
 //! The crate is pure: no clock, no IO (but for reading an overlay directory it is
 //! given), no randomness. Time is the device's own and comes with each sample.
 //!

@@ -95,3 +95,20 @@ fn on_site_one_checks_and_mends() {
     // A broad symptom alone: look first.
     assert_eq!(ranked("refrigerator", &["freezer_warm"], &known)[0].kind, NextKind::Check);
 }
+
+#[test]
+fn a_likely_cause_that_can_be_cured_from_afar_is_tried_before_a_visit_for_a_likelier_one() {
+    let catalogue = Catalogue::builtin().unwrap();
+    let ty = catalogue.get("refrigerator").unwrap();
+    let shares: Vec<f64> = ty
+        .causes
+        .iter()
+        .map(|cause| match cause.key.as_str() {
+            "door_seal_worn" => 0.6,
+            "evap_fan_controller_hung" => 0.4,
+            _ => 0.0,
+        })
+        .collect();
+    assert_eq!(best_repair(ty, &shares, |_| 1).map(|repair| repair.key.as_str()), Some("evap_fan_controller_hung"));
+    assert_eq!(best_repair(ty, &shares, |_| 0), None);
+}
