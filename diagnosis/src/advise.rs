@@ -4,6 +4,7 @@ use firmware_proto::DeviceTime;
 
 use crate::appliance::{Action, ApplianceType, Cause, Handling, Repair, RiskClass};
 use crate::diagnose::{Diagnosis, percent};
+use crate::next_step::best_repair;
 use crate::state::DeviceState;
 
 /// A repair that was tried on the finding at hand.
@@ -57,6 +58,10 @@ const CLEAR: f64 = 0.85;
 /// A lockout cause as likely as this forbids every remote action.
 const SAFETY_VETO: f64 = 0.2;
 
+/// Beside the first cause, a remote repair is tried only for one with this part of all fault
+/// probability: below that the appliance most likely has something else.
+const WORTH_TRYING: f64 = 0.2;
+
 /// The same repair is never tried more often on one finding, whatever the catalogue says.
 const MAX_ATTEMPTS: u32 = 2;
 
@@ -84,9 +89,12 @@ pub fn advise<'a>(
     if cause.lockout || lockout_likely(ty, diagnosis) {
         return lockout_order(cause, diagnosis);
     }
-    let repair = ty.repairs.iter().find(|repair| repair.cause == cause.key && may_try(ty, repair, tried));
-    match (repair, cause.handling) {
-        (Some(repair), _) => Advice::Repair { repair, cause: cause.key.clone(), why },
+    match (repair_to_try(ty, &causes, tried), cause.handling) {
+        (Some(repair), _) if repair.cause == cause.key => Advice::Repair { repair, cause: cause.key.clone(), why },
+        (Some(repair), _) => {
+            let why = format!("{why}; a repair of {} costs little and is tried first", repair.cause);
+            Advice::Repair { repair, cause: repair.cause.clone(), why }
+        }
         (None, Handling::Watch) => Advice::Watch { why },
         (None, Handling::Visit) => Advice::WorkOrder { cause: cause.key.clone(), why, safety: false },
     }
@@ -132,11 +140,24 @@ fn lockout_order<'a>(cause: &Cause, diagnosis: &Diagnosis) -> Advice<'a> {
     Advice::WorkOrder { cause: cause.key.clone(), why, safety: true }
 }
 
-/// Whether a repair may still be tried without a person.
-fn may_try(ty: &ApplianceType, repair: &Repair, tried: &[Tried]) -> bool {
+/// The remote repair by which repair is expected to cost least, of those that may be tried
+/// without a person; none if sending somebody at once costs less.
+fn repair_to_try<'a>(ty: &'a ApplianceType, causes: &[(&Cause, f64)], tried: &[Tried]) -> Option<&'a Repair> {
+    let share = |key: &str| causes.iter().find(|(cause, _)| cause.key == key).map_or(0.0, |(_, share)| *share);
+    let shares: Vec<f64> = ty.causes.iter().map(|cause| share(&cause.key)).collect();
+    let least = causes.first().map_or(WORTH_TRYING, |(_, first)| first.min(WORTH_TRYING));
+    let left = |repair: &Repair| {
+        if share(&repair.cause) >= least { attempts_left(ty, repair, tried) } else { 0 }
+    };
+    best_repair(ty, &shares, left)
+}
+
+/// How often a repair may still be tried without a person.
+fn attempts_left(ty: &ApplianceType, repair: &Repair, tried: &[Tried]) -> u8 {
     let attempts = tried.iter().filter(|t| t.repair == repair.key).count();
     let allowed = |action: &Action| action.automatic && action.risk <= RiskClass::R2;
-    attempts < repair.max_attempts.min(MAX_ATTEMPTS) as usize && ty.action(&repair.action).is_some_and(allowed)
+    let most = if ty.action(&repair.action).is_some_and(allowed) { repair.max_attempts.min(MAX_ATTEMPTS) } else { 0 };
+    (most as usize).saturating_sub(attempts) as u8
 }
 
 #[cfg(test)]

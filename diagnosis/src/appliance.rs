@@ -202,6 +202,60 @@ pub struct PartNeed {
     pub needed: bool,
 }
 
+/// Something that can be asked, looked at or measured to tell causes apart: yes or no.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Step {
+    /// For example `paper_falls_out`.
+    pub key: String,
+    /// Who finds out, and where.
+    pub kind: StepKind,
+    /// What to ask or do, for people; the answer is yes or no.
+    pub text: String,
+    /// For a self-test: the action, by its name in the profile.
+    pub action: Option<String>,
+    /// How long it takes whom it concerns.
+    pub minutes: f64,
+    /// What it costs beside the time, in hundredths of the currency.
+    pub cost_cents: u32,
+    /// P(yes | cause), by the cause's key, where the cause or a gate that it feeds is named.
+    pub yes: Vec<(String, f64)>,
+    /// P(yes) under any other cause, and under none.
+    pub otherwise: f64,
+}
+
+/// Who finds out, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    /// The customer is asked.
+    Question,
+    /// The appliance tests itself on command.
+    SelfTest,
+    /// A technician looks on site.
+    Check,
+}
+
+/// What steps cost in general, in hundredths of the currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StepCosts {
+    /// A technician's way, and the time on site of an ordinary visit; without parts.
+    pub visit_cents: u32,
+    /// A remote action: what it takes to watch it, and the appliance's time out of use.
+    pub remote_cents: u32,
+    /// A minute of a customer's or technician's time.
+    pub minute_cents: u32,
+    /// A fault that nobody attends to: spoiled food, a later call, a customer lost.
+    pub neglect_cents: u32,
+}
+
+/// What is taken where the catalogue says nothing: the ratios matter, not the currency.
+impl Default for StepCosts {
+    fn default() -> Self {
+        Self { visit_cents: 9_000, remote_cents: 100, minute_cents: 60, neglect_cents: 40_000 }
+    }
+}
+
 /// All that is known of one appliance type.
 #[derive(Debug, Clone)]
 pub struct ApplianceType {
@@ -229,6 +283,10 @@ pub struct ApplianceType {
     pub parts: Vec<Part>,
     /// Which cause calls for which parts.
     pub part_needs: Vec<PartNeed>,
+    /// What can be found out beside the symptoms.
+    pub steps: Vec<Step>,
+    /// What steps cost in general.
+    pub step_costs: StepCosts,
     /// Changes with anything that shapes a [`DeviceState`](crate::DeviceState).
     pub(crate) fingerprint: u64,
     pub(crate) slots: Vec<Slot>,
@@ -282,6 +340,11 @@ impl ApplianceType {
     /// The same, compiled.
     pub fn circuit(&self) -> &Arc<Circuit> {
         &self.model.circuit
+    }
+
+    /// Keys of the symptoms that show a safety lockout.
+    pub fn lockout_symptoms(&self) -> impl Iterator<Item = &str> {
+        self.detectors.iter().filter(|d| d.lockout).map(|d| d.key.as_str())
     }
 
     /// An error code.

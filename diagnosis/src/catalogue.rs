@@ -7,6 +7,7 @@ mod faults;
 mod files;
 mod repairs;
 mod source;
+mod steps;
 
 #[cfg(test)]
 mod tests;

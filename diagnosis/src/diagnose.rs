@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::appliance::ApplianceType;
-use crate::detector::Latch;
+use crate::detector::{Detector, Latch};
 use crate::model::Weighed;
 use crate::observe::why;
 use crate::state::DeviceState;
@@ -65,19 +65,36 @@ pub fn diagnose(ty: &ApplianceType, state: &DeviceState) -> Diagnosis {
     } else {
         vec![Latch::Unknown; ty.detectors.len()]
     };
-    let Weighed { causes, top: fault_probability } = ty.model.weigh(&latched);
+    let why = |index| if state.fits(ty) { why(ty, state, index) } else { String::new() };
+    conclude(ty, &latched, &why)
+}
+
+/// Weighs symptoms that somebody tells of, by their detectors' keys and whether they are
+/// present. Names that the type does not know are left out.
+pub fn diagnose_symptoms(ty: &ApplianceType, symptoms: &[(String, bool)]) -> Diagnosis {
+    let latch = |detector: &Detector| match symptoms.iter().rfind(|(key, _)| *key == detector.key) {
+        Some((_, true)) => Latch::Present,
+        Some((_, false)) => Latch::Absent,
+        None => Latch::Unknown,
+    };
+    let latched: Vec<Latch> = ty.detectors.iter().map(latch).collect();
+    conclude(ty, &latched, &|index| ty.detectors[index].name.clone())
+}
+
+fn conclude(ty: &ApplianceType, latched: &[Latch], why: &dyn Fn(usize) -> String) -> Diagnosis {
+    let Weighed { causes, top: fault_probability } = ty.model.weigh(latched);
     let mut order: Vec<usize> = (0..causes.len()).collect();
     order.sort_by(|a, b| causes[*b].total_cmp(&causes[*a]));
     let ranked =
         order.iter().map(|index| RankedCause { cause: ty.causes[*index].key.clone(), probability: causes[*index] });
     let ranked: Vec<RankedCause> = ranked.collect();
-    let evidence = order.first().map_or_else(Vec::new, |first| evidence(ty, state, &latched, *first));
+    let evidence = order.first().map_or_else(Vec::new, |first| evidence(ty, latched, *first, why));
     let explanation = explanation(ty, fault_probability, &ranked, &evidence);
     Diagnosis { fault_probability, ranked, evidence, explanation }
 }
 
 /// What each symptom says about the cause `first`: its log odds with and without the symptom.
-fn evidence(ty: &ApplianceType, state: &DeviceState, latched: &[Latch], first: usize) -> Vec<Evidence> {
+fn evidence(ty: &ApplianceType, latched: &[Latch], first: usize, why: &dyn Fn(usize) -> String) -> Vec<Evidence> {
     let shifts = ty.model.shifts(latched, first);
     let each = latched.iter().zip(&shifts).enumerate().map(|(index, (latch, shift))| {
         let llr = if *latch == Latch::Unknown { 0.0 } else { *shift };
@@ -86,8 +103,7 @@ fn evidence(ty: &ApplianceType, state: &DeviceState, latched: &[Latch], first: u
             Latch::Absent => EvidenceState::Absent,
             Latch::Unknown => EvidenceState::Unknown,
         };
-        let why = if state.fits(ty) { why(ty, state, index) } else { String::new() };
-        Evidence { symptom: ty.detectors[index].key.clone(), state: state_of, llr, why }
+        Evidence { symptom: ty.detectors[index].key.clone(), state: state_of, llr, why: why(index) }
     });
     let mut evidence: Vec<Evidence> = each.collect();
     evidence.sort_by(|a, b| b.llr.abs().total_cmp(&a.llr.abs()));

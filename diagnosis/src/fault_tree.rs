@@ -22,8 +22,8 @@ mod problem;
 mod solve;
 mod uncertainty;
 
-pub(crate) use check::{inputs_first, more_problems};
 pub use check::{check, check_exactly};
+pub(crate) use check::{inputs_first, more_problems};
 pub use common_cause::{CommonCauseError, MAX_COMMON_CAUSE_EVENTS, MAX_COMMON_CAUSE_NAMES};
 pub use dynamic::{DynamicError, MAX_EXPECTED_FAILURES, MAX_SEQUENCE, MAX_WARM_SPARES};
 pub use expand::{ExpandError, NoProbability, Origin, StaticTree, expand};

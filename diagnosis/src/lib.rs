@@ -11,6 +11,9 @@
 //! 5. [`precondition`] tells whether an action may be sent now, and [`Verification`]
 //!    judges from later samples whether a repair worked.
 //!
+//! Beside it, [`next_step`] ranks by expected cost what people can ask, look at and do, and
+//! [`learning`] counts what finished cases teach.
+//!
 //! The crate is pure: no clock, no IO (but for reading an overlay directory it is
 //! given), no randomness. Time is the device's own and comes with each sample.
 //!
@@ -41,7 +44,9 @@ mod drift;
 mod expression;
 pub mod fault_tree;
 pub mod inference;
+pub mod learning;
 mod model;
+pub mod next_step;
 mod observe;
 mod precondition;
 mod state;
@@ -52,10 +57,10 @@ mod verification;
 pub use advise::{Advice, Tried, advise};
 pub use appliance::{
     Action, ApplianceType, Argument, Cause, Datapoint, ErrorCode, Handling, Kind, Part, PartNeed, Precondition, Repair,
-    RiskClass, Verify,
+    RiskClass, Step, StepCosts, StepKind, Verify,
 };
 pub use catalogue::{Catalogue, CatalogueError, CatalogueErrors};
-pub use diagnose::{Diagnosis, Evidence, EvidenceState, RankedCause, diagnose};
+pub use diagnose::{Diagnosis, Evidence, EvidenceState, RankedCause, diagnose, diagnose_symptoms};
 pub use observe::{Observation, Sample, observe};
 pub use precondition::precondition;
 pub use state::{DeviceState, Restored};

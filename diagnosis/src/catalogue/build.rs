@@ -6,8 +6,8 @@ use super::CatalogueError;
 use super::document::{Document, Entry};
 use super::faults::Faults;
 use super::files::{ActionFile, DatapointFile, ErrorCodeFile, PartFile, ProfileHead};
-use super::source::Source;
-use super::{detectors, faults, repairs};
+use super::source::{STEPS, Source};
+use super::{detectors, faults, repairs, steps};
 use crate::appliance::{Action, ApplianceType, Argument, Datapoint, ErrorCode, Kind, Part, Precondition, RiskClass};
 use crate::detector::Detector;
 use crate::expression::{Compiler, Flag, Slot};
@@ -43,6 +43,10 @@ pub(super) fn appliance_type(key: &str, source: &Source, errors: &mut Vec<Catalo
     let mut scope = repairs::Scope { causes: &faults.causes, actions: &actions, detectors: &detectors, model: &model };
     let repairs = repairs::read(&mut repair_file, &mut scope, &mut compiler);
 
+    let mut step_file = open(STEPS);
+    let scope = steps::Scope { causes: &faults.causes, actions: &actions, tree: &faults.tree };
+    let (steps, step_costs) = steps::read(&mut step_file, &scope);
+
     let slots = compiler.slots;
     for (count, what) in
         [(datapoints.len(), "datapoints"), (slots.len(), "functions of time"), (detectors.len(), "detectors")]
@@ -51,7 +55,7 @@ pub(super) fn appliance_type(key: &str, source: &Source, errors: &mut Vec<Catalo
             detector_file.report(0, what, format!("there are {count}, at most {MAX_PARTS_OF_STATE} are allowed"));
         }
     }
-    let files = [profile, detector_file, fault_file, repair_file, part_file];
+    let files = [profile, detector_file, fault_file, repair_file, part_file, step_file];
     let broken = files.iter().any(|file| file.broken);
     files.into_iter().for_each(|file| errors.extend(file.finish(broken).into_iter().map(CatalogueError::from)));
     let fingerprint = fingerprint(&datapoints, &slots, &detectors);
@@ -74,6 +78,8 @@ pub(super) fn appliance_type(key: &str, source: &Source, errors: &mut Vec<Catalo
         repairs,
         parts,
         part_needs,
+        steps,
+        step_costs,
         fingerprint,
         slots,
         detectors,

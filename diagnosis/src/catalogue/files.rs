@@ -6,7 +6,7 @@ use firmware_proto::Value;
 use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
-use crate::appliance::{Kind, RiskClass};
+use crate::appliance::{Kind, RiskClass, StepKind};
 use crate::drift::Direction;
 use crate::expression::unit_ms;
 
@@ -229,4 +229,20 @@ fn one() -> u32 {
 
 fn yes() -> bool {
     true
+}
+
+// steps.toml
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StepFile {
+    pub kind: StepKind,
+    pub text: String,
+    pub action: Option<Spanned<String>>,
+    pub minutes: Spanned<f64>,
+    #[serde(default)]
+    pub cost_cents: u32,
+    /// P(yes | cause or gate).
+    pub yes: BTreeMap<String, Spanned<f64>>,
+    pub otherwise: Spanned<f64>,
 }

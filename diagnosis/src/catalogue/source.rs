@@ -13,6 +13,9 @@ static BUILTIN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/catalog");
 /// The files of one appliance type.
 pub(super) const FILES: [&str; 5] = ["profile.toml", "detectors.toml", "faults.toml", "repairs.toml", "parts.toml"];
 
+/// What a type may also have; without it, nothing can be asked or looked at.
+pub(super) const STEPS: &str = "steps.toml";
+
 /// Largest catalogue file, in bytes: ten times what a large type needs.
 const MAX_FILE_LEN: u64 = 1 << 20;
 
@@ -39,10 +42,10 @@ impl Source {
 
     /// Whether every file is there; those that are not have been reported.
     pub fn is_whole(&self) -> bool {
-        self.texts.len() == FILES.len()
+        FILES.iter().all(|file| self.texts.contains_key(file))
     }
 
-    /// The text of a file; empty if it is missing, which has been reported.
+    /// The text of a file; empty if it is missing, which has been reported where it must be there.
     pub fn text(&self, file: &str) -> &str {
         self.texts.get(file).map_or("", String::as_str)
     }
@@ -62,6 +65,9 @@ pub(super) fn builtin(errors: &mut Vec<CatalogueError>) -> BTreeMap<String, Sour
                 Some(text) => _ = texts.insert(file, text.to_owned()),
                 None => errors.push(error(format!("{folder}/{file}"), "is missing")),
             }
+        }
+        if let Some(text) = dir.get_file(dir.path().join(STEPS)).and_then(|f| f.contents_utf8()) {
+            texts.insert(STEPS, text.to_owned());
         }
         (folder.clone(), Source { folder, texts })
     };
@@ -88,6 +94,13 @@ pub(super) fn directory(dir: &Path, errors: &mut Vec<CatalogueError>) -> BTreeMa
             match read_file(&path.join(file)) {
                 Ok(text) => _ = texts.insert(file, text),
                 Err(reason) => errors.push(error(format!("{folder}/{file}"), reason)),
+            }
+        }
+        let steps = path.join(STEPS);
+        if steps.exists() {
+            match read_file(&steps) {
+                Ok(text) => _ = texts.insert(STEPS, text),
+                Err(reason) => errors.push(error(format!("{folder}/{STEPS}"), reason)),
             }
         }
         types.insert(key.to_owned(), Source { folder, texts });

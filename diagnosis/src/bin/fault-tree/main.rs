@@ -10,6 +10,7 @@ mod draw;
 mod failure;
 mod importance;
 mod input;
+mod next_step;
 mod output;
 mod posterior;
 mod quantify;
@@ -35,6 +36,7 @@ enum Command {
     Convert(convert::Args),
     Draw(draw::Args),
     Posterior(posterior::Args),
+    NextStep(next_step::Args),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Convert(args) => (args.input.json, convert::run(args)),
         Command::Draw(args) => (args.input.json, draw::run(args)),
         Command::Posterior(args) => (args.input.json, posterior::run(args)),
+        Command::NextStep(args) => (args.json, next_step::run(args)),
     };
     result.unwrap_or_else(|error| failure::report(&error, json))
 }
