@@ -30,5 +30,5 @@ pub use expand::{ExpandError, NoProbability, Origin, StaticTree, expand};
 pub use law::LawError;
 pub use model::{CommonCause, Event, EventKind, FaultTree, Gate, Input, Law, Logic, Node, Sharing, Spread};
 pub use problem::{Problem, ProblemKind, Problems};
-pub use solve::{CutSet, CutSets, Diagram, Importance, Limits, QuantifyError, Ranked};
+pub use solve::{Bounds, CutSet, CutSets, Diagram, Importance, Limits, QuantifyError, Ranked};
 pub use uncertainty::{BETA_SHAPES, MAX_TRIALS, MIN_TRIALS, Sampling, Uncertainty, UncertaintyError, propagate};

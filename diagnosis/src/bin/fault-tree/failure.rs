@@ -6,6 +6,8 @@ use diagnosis::fault_tree::draw::DrawError;
 use diagnosis::fault_tree::{ExpandError, NoProbability, Problem, ProblemKind, Problems, QuantifyError};
 use serde_json::{Value, json};
 
+use crate::solve::OutOfReach;
+
 /// Exit code: something is wrong with the input, or the answer is out of reach.
 pub const INPUT: u8 = 1;
 /// Exit code: wrong usage, such as a file that is not there.
@@ -25,6 +27,9 @@ fn described(error: &anyhow::Error) -> Value {
     let mut described = json!({ "kind": kind(error), "message": format!("{error:#}") });
     if let Some(Problems(problems)) = error.downcast_ref() {
         described["problems"] = problems.iter().map(problem).collect();
+    }
+    if let Some(OutOfReach { bounds, .. }) = error.downcast_ref() {
+        described["bounds"] = json!({ "lower": bounds.lower, "upper": bounds.upper });
     }
     described
 }
@@ -52,7 +57,8 @@ fn kind(error: &anyhow::Error) -> &'static str {
     if error.is::<DrawError>() {
         return ProblemKind::TooBig.name();
     }
-    match error.downcast_ref() {
+    let out_of_reach = error.downcast_ref().map(|OutOfReach { source, .. }| source);
+    match out_of_reach.or(error.downcast_ref()) {
         Some(QuantifyError::TooLarge { .. }) => "too_big",
         Some(QuantifyError::Circle) => "cycle",
         Some(QuantifyError::Dynamic { .. }) => "dynamic",

@@ -8,7 +8,7 @@
 use super::bdd::{Bdd, BddNode, Edge};
 use super::blocks::Block;
 use super::diagram::BlockDiagram;
-use super::formula::Operation;
+use super::formula::{Literal, Operation};
 use super::limits::{Limits, QuantifyError};
 use super::order::{Family, orders};
 use super::table::Overrun;
@@ -163,5 +163,59 @@ fn combine(bdd: &mut Bdd<'_>, operation: Operation, mut inputs: Vec<Edge>) -> Re
             inputs.reverse();
             bdd.at_least(least, &inputs)
         }
+    }
+}
+
+/// As much of a module as fits, for bounds of the whole.
+pub(crate) struct Partial<'a> {
+    pub order: Vec<usize>,
+    pub bdd: Bdd<'a>,
+    /// Of leaves and gates; none where a gate is too large.
+    pub edges: Vec<Option<Edge>>,
+}
+
+/// Nodes that one gate of a part may add.
+const GATE: usize = 1 << 16;
+
+/// Nodes of a part in all.
+const PART: usize = 1 << 22;
+
+/// Builds those gates of a module that are small, with the order that gets furthest.
+///
+/// # Errors
+/// The stop condition.
+pub(crate) fn part<'a>(block: &Block, limits: &Limits<'a>) -> Result<Partial<'a>, QuantifyError> {
+    let mut best: Option<Partial<'a>> = None;
+    let built = |part: &Partial<'_>| part.edges.iter().flatten().count();
+    for order in orders(block, Family::Walk).into_iter().chain(orders(block, Family::Force)) {
+        let part = Partial::of(block, order, limits)?;
+        if best.as_ref().is_none_or(|best| built(&part) > built(best)) {
+            best = Some(part);
+        }
+        if best.as_ref().is_some_and(|best| built(best) == best.edges.len()) {
+            break;
+        }
+    }
+    best.ok_or(limits.overrun(0))
+}
+
+impl<'a> Partial<'a> {
+    fn of(block: &Block, order: Vec<usize>, limits: &Limits<'a>) -> Result<Self, QuantifyError> {
+        let mut bdd = Bdd::new(PART.min(limits.nodes), limits.stop);
+        let mut edges = vec![None; block.leaves.len()];
+        for (level, leaf) in order.iter().enumerate() {
+            edges[*leaf] = bdd.variable(level as u32).ok();
+        }
+        for gate in &block.gates {
+            let read = |input: &Literal| edges[input.node()].map(|edge: Edge| edge.negate_if(input.negated()));
+            let inputs: Option<Vec<Edge>> = gate.inputs.iter().map(read).collect();
+            bdd.allow((bdd.len() + GATE).min(PART).min(limits.nodes));
+            edges.push(match inputs.map(|inputs| combine(&mut bdd, gate.operation, inputs)) {
+                Some(Ok(edge)) => Some(edge),
+                Some(Err(Overrun::Stopped)) => return Err(QuantifyError::Stopped),
+                Some(Err(Overrun::Nodes)) | None => None,
+            });
+        }
+        Ok(Self { order, bdd, edges })
     }
 }

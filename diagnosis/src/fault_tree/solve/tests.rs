@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{CutSets, Diagram, Limits, QuantifyError};
+use super::{Bounds, CutSets, Diagram, Limits, QuantifyError};
 use crate::fault_tree::{Event, EventKind, FaultTree, Gate, Input, Law, Logic, Node};
 
 const EVENTS: usize = 9;
@@ -169,6 +169,16 @@ proptest! {
             let expected: f64 = (0..1_u32 << EVENTS).filter(some_set).map(chance).sum();
             prop_assert!((found - expected).abs() <= 1e-12, "{found} is not {expected}");
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn bounds_hold_what_lies_between(tree in any_tree(false), p in probabilities(), nodes in 4_usize..60) {
+        let limits = Limits { nodes, ..Limits::default() };
+        let bounds = Bounds::of(&tree, &p, &limits).unwrap();
+        let exact = probability(&tree, &p);
+        prop_assert!(bounds.lower <= exact + 1e-15 && exact <= bounds.upper + 1e-15, "{exact:e} is outside {bounds:?}");
     }
 }
 
