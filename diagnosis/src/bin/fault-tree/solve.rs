@@ -13,7 +13,7 @@ pub struct Budget {
     #[arg(long, value_name = "NODES", default_value_t = 100_000_000)]
     nodes: usize,
     /// Seconds after which the answer is out of reach
-    #[arg(long, value_name = "SECONDS", default_value_t = 45.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 40.0)]
     seconds: f64,
 }
 
@@ -25,7 +25,7 @@ const BOUNDS_SECONDS: f64 = 10.0;
 
 /// The exact answer is out of reach, but not every answer.
 #[derive(Debug, thiserror::Error)]
-#[error("{source}; P(top event) is from {} to {}", bounds.lower, bounds.upper)]
+#[error("the exact answer is out of reach; P(top event) is from {:e} to {:e}", bounds.lower, bounds.upper)]
 pub struct OutOfReach {
     /// Why.
     pub source: QuantifyError,
