@@ -5,7 +5,7 @@ use super::evidence::{Evidence, Impossible};
 use std::ops::{Add, Mul};
 
 /// Devices that are evaluated side by side: enough that finding a step's operands costs little beside it.
-const LANES: usize = 16;
+const LANES: usize = 8;
 
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
@@ -50,31 +50,39 @@ impl Circuit {
         scratch: &mut BatchScratch,
         mut each: impl FnMut(usize, Result<Posterior<'_>, Impossible>),
     ) {
-        let nothing = Lanes([0.0; LANES]);
-        scratch.numbers.resize(self.steps.len(), nothing);
+        let BatchScratch { numbers, one } = scratch;
+        numbers.resize(self.steps.len(), Lanes([0.0; LANES]));
+        one.results.resize(self.joint_at.len(), 0.0);
+        numbers.iter_mut().zip(&self.base).for_each(|(lanes, base)| *lanes = Lanes([*base; LANES]));
         for (number, chunk) in evidence.chunks(LANES).enumerate() {
-            let numbers = scratch.numbers.as_mut_slice();
-            for (lanes, base) in numbers.iter_mut().zip(&self.base) {
-                *lanes = Lanes([*base; LANES]);
-            }
             for (lane, evidence) in chunk.iter().enumerate() {
-                self.set_inputs(evidence, |at, weight| numbers[at].0[lane] *= weight);
+                self.set_symptoms(evidence, |at, weight| numbers[at].0[lane] = weight);
+                self.set_events(evidence, |at, weight| numbers[at].0[lane] *= weight);
             }
             self.steps.run(numbers, self.backward);
             for (lane, evidence) in chunk.iter().enumerate() {
-                let index = number * LANES + lane;
-                let all = scratch.numbers[self.evidence_at as usize].0[lane];
-                if all < LEAST_EVIDENCE {
-                    each(index, self.posterior(evidence, &mut scratch.one));
-                    continue;
-                }
-                let share = 1.0 / all;
-                for (result, at) in scratch.one.results.iter_mut().zip(&self.joint_at) {
-                    *result = scratch.numbers[*at as usize].0[lane] * share;
-                }
-                let values = scratch.one.results.as_slice();
-                each(index, Ok(Posterior { events: self.events, values, log_evidence: all.ln() }));
+                // The next device in this lane finds the priors as they were.
+                self.set_events(evidence, |at, _| numbers[at].0[lane] = self.base[at]);
+                each(number * LANES + lane, self.read_lane(numbers, lane, evidence, one));
             }
         }
+    }
+
+    fn read_lane<'s>(
+        &self,
+        numbers: &[Lanes],
+        lane: usize,
+        evidence: &Evidence,
+        one: &'s mut Scratch,
+    ) -> Result<Posterior<'s>, Impossible> {
+        let all = numbers[self.evidence_at as usize].0[lane];
+        if all < LEAST_EVIDENCE {
+            return self.posterior(evidence, one);
+        }
+        let share = 1.0 / all;
+        for (result, at) in one.results.iter_mut().zip(&self.joint_at) {
+            *result = numbers[*at as usize].0[lane] * share;
+        }
+        Ok(Posterior { events: self.events, values: &one.results, log_evidence: all.ln() })
     }
 }
