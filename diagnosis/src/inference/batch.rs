@@ -33,13 +33,19 @@ impl Add for Lanes {
 #[derive(Debug, Clone, Default)]
 pub struct BatchScratch {
     numbers: Vec<Lanes>,
+    /// Posteriors of the devices in the lanes, one device after the other.
+    results: Vec<f64>,
     one: Scratch,
 }
 
 impl Circuit {
     /// Room for evaluating many devices.
     pub fn batch_scratch(&self) -> BatchScratch {
-        BatchScratch { numbers: vec![Lanes([0.0; LANES]); self.steps.len()], one: self.scratch() }
+        BatchScratch {
+            numbers: vec![Lanes([0.0; LANES]); self.steps.len()],
+            results: vec![0.0; LANES * self.joint_at.len()],
+            one: self.scratch(),
+        }
     }
 
     /// All posteriors of many devices of this type; calls `each` with the index of the device.
@@ -50,9 +56,10 @@ impl Circuit {
         scratch: &mut BatchScratch,
         mut each: impl FnMut(usize, Result<Posterior<'_>, Impossible>),
     ) {
-        let BatchScratch { numbers, one } = scratch;
+        let BatchScratch { numbers, results, one } = scratch;
+        let nodes = self.joint_at.len();
         numbers.resize(self.steps.len(), Lanes([0.0; LANES]));
-        one.results.resize(self.joint_at.len(), 0.0);
+        results.resize(LANES * nodes, 0.0);
         numbers.iter_mut().zip(&self.base).for_each(|(lanes, base)| *lanes = Lanes([*base; LANES]));
         for (number, chunk) in evidence.chunks(LANES).enumerate() {
             for (lane, evidence) in chunk.iter().enumerate() {
@@ -60,29 +67,30 @@ impl Circuit {
                 self.set_events(evidence, |at, weight| numbers[at].0[lane] *= weight);
             }
             self.steps.run(numbers, self.backward);
+            let all = numbers[self.evidence_at as usize].0;
+            self.read(numbers, all.map(|all| 1.0 / all), results);
             for (lane, evidence) in chunk.iter().enumerate() {
                 // The next device in this lane finds the priors as they were.
                 self.set_events(evidence, |at, _| numbers[at].0[lane] = self.base[at]);
-                each(number * LANES + lane, self.read_lane(numbers, lane, evidence, one));
+                let index = number * LANES + lane;
+                if all[lane] < LEAST_EVIDENCE {
+                    each(index, self.posterior(evidence, one));
+                    continue;
+                }
+                let values = &results[lane * nodes..][..nodes];
+                each(index, Ok(Posterior { events: self.events, values, log_evidence: all[lane].ln() }));
             }
         }
     }
 
-    fn read_lane<'s>(
-        &self,
-        numbers: &[Lanes],
-        lane: usize,
-        evidence: &Evidence,
-        one: &'s mut Scratch,
-    ) -> Result<Posterior<'s>, Impossible> {
-        let all = numbers[self.evidence_at as usize].0[lane];
-        if all < LEAST_EVIDENCE {
-            return self.posterior(evidence, one);
+    /// Reads the results, each times its lane's `share`, device after device.
+    fn read(&self, numbers: &[Lanes], share: [f64; LANES], results: &mut [f64]) {
+        let nodes = self.joint_at.len();
+        for (node, at) in self.joint_at.iter().enumerate() {
+            let joint = &numbers[*at as usize].0;
+            for lane in 0..LANES {
+                results[lane * nodes + node] = joint[lane] * share[lane];
+            }
         }
-        let share = 1.0 / all;
-        for (result, at) in one.results.iter_mut().zip(&self.joint_at) {
-            *result = numbers[*at as usize].0[lane] * share;
-        }
-        Ok(Posterior { events: self.events, values: &one.results, log_evidence: all.ln() })
     }
 }

@@ -172,16 +172,9 @@ impl Circuit {
         check_probabilities(tree, priors, symptoms)?;
         let (mut all, root) = smallest(tree, symptoms, &places)?;
         let inputs = 2 * (tree.events.len() + symptoms.len());
-        let derivatives = differentiate(&mut all, root, inputs, tree.gates.len());
-        let mut joint: Vec<Id> = Vec::with_capacity(tree.events.len() + tree.gates.len());
-        for event in 0..tree.events.len() {
-            let input = event_input(event, true);
-            let weight = all.input(input);
-            joint.push(all.product(weight, derivatives.inputs[input]));
-        }
-        joint.extend(&derivatives.gates);
+        let derivatives = differentiate(&mut all, root, inputs, tree.events.len() + tree.gates.len());
         let sensitivities = &derivatives.inputs[2 * tree.events.len()..];
-        let mut circuit = Self::write(&all, root, &joint, sensitivities, inputs, symptoms);
+        let mut circuit = Self::write(&all, root, &derivatives.nodes, sensitivities, inputs, symptoms);
         circuit.events = tree.events.len();
         circuit.gates = tree.gates.len();
         circuit.reweigh(priors, symptoms)?;
