@@ -88,8 +88,8 @@ impl Circuit {
         let nodes = self.joint_at.len();
         for (node, at) in self.joint_at.iter().enumerate() {
             let joint = &numbers[*at as usize].0;
-            for lane in 0..LANES {
-                results[lane * nodes + node] = joint[lane] * share[lane];
+            for (lane, (joint, share)) in joint.iter().zip(&share).enumerate() {
+                results[lane * nodes + node] = joint * share;
             }
         }
     }
