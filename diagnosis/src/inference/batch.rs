@@ -5,7 +5,7 @@ use super::evidence::{Evidence, Impossible};
 use std::ops::{Add, Mul};
 
 /// Devices that are evaluated side by side: enough that finding a step's operands costs little beside it.
-const LANES: usize = 16;
+const LANES: usize = 8;
 
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
@@ -33,13 +33,19 @@ impl Add for Lanes {
 #[derive(Debug, Clone, Default)]
 pub struct BatchScratch {
     numbers: Vec<Lanes>,
+    /// Posteriors of the devices in the lanes, one device after the other.
+    results: Vec<f64>,
     one: Scratch,
 }
 
 impl Circuit {
     /// Room for evaluating many devices.
     pub fn batch_scratch(&self) -> BatchScratch {
-        BatchScratch { numbers: vec![Lanes([0.0; LANES]); self.steps.len()], one: self.scratch() }
+        BatchScratch {
+            numbers: vec![Lanes([0.0; LANES]); self.steps.len()],
+            results: vec![0.0; LANES * self.joint_at.len()],
+            one: self.scratch(),
+        }
     }
 
     /// All posteriors of many devices of this type; calls `each` with the index of the device.
@@ -50,30 +56,40 @@ impl Circuit {
         scratch: &mut BatchScratch,
         mut each: impl FnMut(usize, Result<Posterior<'_>, Impossible>),
     ) {
-        let nothing = Lanes([0.0; LANES]);
-        scratch.numbers.resize(self.steps.len(), nothing);
+        let BatchScratch { numbers, results, one } = scratch;
+        let nodes = self.joint_at.len();
+        numbers.resize(self.steps.len(), Lanes([0.0; LANES]));
+        results.resize(LANES * nodes, 0.0);
+        numbers.iter_mut().zip(&self.base).for_each(|(lanes, base)| *lanes = Lanes([*base; LANES]));
         for (number, chunk) in evidence.chunks(LANES).enumerate() {
-            let numbers = scratch.numbers.as_mut_slice();
-            for (lanes, base) in numbers.iter_mut().zip(&self.base) {
-                *lanes = Lanes([*base; LANES]);
-            }
             for (lane, evidence) in chunk.iter().enumerate() {
-                self.set_inputs(evidence, |at, weight| numbers[at].0[lane] *= weight);
+                self.set_symptoms(evidence, |at, weight| numbers[at].0[lane] = weight);
+                self.set_events(evidence, |at, weight| numbers[at].0[lane] *= weight);
             }
             self.steps.run(numbers, self.backward);
+            let all = numbers[self.evidence_at as usize].0;
+            self.read(numbers, all.map(|all| 1.0 / all), results);
             for (lane, evidence) in chunk.iter().enumerate() {
+                // The next device in this lane finds the priors as they were.
+                self.set_events(evidence, |at, _| numbers[at].0[lane] = self.base[at]);
                 let index = number * LANES + lane;
-                let all = scratch.numbers[self.evidence_at as usize].0[lane];
-                if all < LEAST_EVIDENCE {
-                    each(index, self.posterior(evidence, &mut scratch.one));
+                if all[lane] < LEAST_EVIDENCE {
+                    each(index, self.posterior(evidence, one));
                     continue;
                 }
-                let share = 1.0 / all;
-                for (result, at) in scratch.one.results.iter_mut().zip(&self.joint_at) {
-                    *result = scratch.numbers[*at as usize].0[lane] * share;
-                }
-                let values = scratch.one.results.as_slice();
-                each(index, Ok(Posterior { events: self.events, values, log_evidence: all.ln() }));
+                let values = &results[lane * nodes..][..nodes];
+                each(index, Ok(Posterior { events: self.events, values, log_evidence: all[lane].ln() }));
+            }
+        }
+    }
+
+    /// Reads the results, each times its lane's `share`, device after device.
+    fn read(&self, numbers: &[Lanes], share: [f64; LANES], results: &mut [f64]) {
+        let nodes = self.joint_at.len();
+        for (node, at) in self.joint_at.iter().enumerate() {
+            let joint = &numbers[*at as usize].0;
+            for (lane, (joint, share)) in joint.iter().zip(&share).enumerate() {
+                results[lane * nodes + node] = joint * share;
             }
         }
     }

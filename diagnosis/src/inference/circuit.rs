@@ -172,16 +172,9 @@ impl Circuit {
         check_probabilities(tree, priors, symptoms)?;
         let (mut all, root) = smallest(tree, symptoms, &places)?;
         let inputs = 2 * (tree.events.len() + symptoms.len());
-        let derivatives = differentiate(&mut all, root, inputs, tree.gates.len());
-        let mut joint: Vec<Id> = Vec::with_capacity(tree.events.len() + tree.gates.len());
-        for event in 0..tree.events.len() {
-            let input = event_input(event, true);
-            let weight = all.input(input);
-            joint.push(all.product(weight, derivatives.inputs[input]));
-        }
-        joint.extend(&derivatives.gates);
+        let derivatives = differentiate(&mut all, root, inputs, tree.events.len() + tree.gates.len());
         let sensitivities = &derivatives.inputs[2 * tree.events.len()..];
-        let mut circuit = Self::write(&all, root, &joint, sensitivities, inputs, symptoms);
+        let mut circuit = Self::write(&all, root, &derivatives.nodes, sensitivities, inputs, symptoms);
         circuit.events = tree.events.len();
         circuit.gates = tree.gates.len();
         circuit.reweigh(priors, symptoms)?;
@@ -324,7 +317,8 @@ impl Circuit {
         results.resize(self.joint_at.len(), 0.0);
         sensitivities.resize(self.sensitivity_at.len(), 0.0);
         numbers[..self.base.len()].copy_from_slice(&self.base);
-        self.set_inputs(evidence, |at, weight| numbers[at] *= weight);
+        self.set_symptoms(evidence, |at, weight| numbers[at] = weight);
+        self.set_events(evidence, |at, weight| numbers[at] *= weight);
         self.steps.run(numbers, runs);
         let all = numbers[self.evidence_at as usize];
         let mut read = |over_all: &dyn Fn(u32) -> f64| {
@@ -341,7 +335,8 @@ impl Circuit {
         wide.clear();
         wide.extend(self.base.iter().map(|number| Wide::from(*number)));
         wide.resize(self.steps.len(), Wide::default());
-        self.set_inputs(evidence, |at, weight| wide[at] = wide[at] * Wide::from(weight));
+        self.set_symptoms(evidence, |at, weight| wide[at] = Wide::from(weight));
+        self.set_events(evidence, |at, weight| wide[at] = wide[at] * Wide::from(weight));
         self.steps.run(wide, runs);
         let all = wide[self.evidence_at as usize];
         if all.is_zero() {
@@ -351,12 +346,17 @@ impl Circuit {
         Ok(all.ln())
     }
 
-    /// Calls with the place of each input about which something is known, and its weight.
-    pub(super) fn set_inputs(&self, evidence: &Evidence, mut set: impl FnMut(usize, f64)) {
-        for (symptom, weights) in evidence.symptoms.iter().enumerate().take(self.symptoms) {
+    /// Calls with the place and the weight of each symptom's inputs.
+    pub(super) fn set_symptoms(&self, evidence: &Evidence, mut set: impl FnMut(usize, f64)) {
+        for symptom in 0..self.symptoms {
+            let weights = evidence.symptom(symptom);
             set(self.inputs + symptom_input(self.events, symptom, false), weights.absent);
             set(self.inputs + symptom_input(self.events, symptom, true), weights.present);
         }
+    }
+
+    /// Calls with the place of each input of an event about which something is known, and its weight.
+    pub(super) fn set_events(&self, evidence: &Evidence, mut set: impl FnMut(usize, f64)) {
         for (event, Weights { present, absent }) in &evidence.events {
             if (*event as usize) < self.events {
                 set(self.inputs + event_input(*event as usize, false), *absent);

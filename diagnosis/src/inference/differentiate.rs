@@ -10,16 +10,16 @@ use super::expressions::{Expression, Expressions, Id};
 pub(super) struct Derivatives {
     /// By each input.
     pub inputs: Vec<Id>,
-    /// For each gate: P(gate happens, evidence).
-    pub gates: Vec<Id>,
+    /// For each event, then each gate: P(it happens, evidence).
+    pub nodes: Vec<Id>,
 }
 
-/// Derives `root` by each input and reads off the gates.
-pub(super) fn differentiate(all: &mut Expressions, root: Id, inputs: usize, gates: usize) -> Derivatives {
+/// Derives `root` by each input and reads off events and gates.
+pub(super) fn differentiate(all: &mut Expressions, root: Id, inputs: usize, nodes: usize) -> Derivatives {
     let mut reaching: Vec<Vec<Id>> = vec![Vec::new(); root as usize + 1];
     reaching[root as usize].push(super::expressions::ONE);
     let mut by_input = vec![super::expressions::ZERO; inputs];
-    let mut of_gate: Vec<Vec<Id>> = vec![Vec::new(); gates];
+    let mut of_node: Vec<Vec<Id>> = vec![Vec::new(); nodes];
     for id in (0..=root).rev() {
         let terms = std::mem::take(&mut reaching[id as usize]);
         if terms.is_empty() || !all.is_dynamic(id) {
@@ -36,13 +36,13 @@ pub(super) fn differentiate(all: &mut Expressions, root: Id, inputs: usize, gate
                 }
             }
             Expression::Sum(terms) => terms.iter().for_each(|term| reaching[*term as usize].push(derivative)),
-            Expression::Marked(gate, operand) => {
+            Expression::Marked(node, operand) => {
                 let term = all.product(derivative, operand);
-                of_gate[gate as usize].push(term);
+                of_node[node as usize].push(term);
                 reaching[operand as usize].push(derivative);
             }
         }
     }
-    let gates = of_gate.into_iter().map(|terms| all.sum(terms)).collect();
-    Derivatives { inputs: by_input, gates }
+    let nodes = of_node.into_iter().map(|terms| all.sum(terms)).collect();
+    Derivatives { inputs: by_input, nodes }
 }

@@ -217,7 +217,7 @@ fn sum_out(table: Table, variable: usize, variables: &[Variable], expressions: &
     let mut terms: HashMap<u128, Vec<Id>> = HashMap::new();
     for (key, value) in &table.rows {
         let value = match variables[variable].owner {
-            Owner::Gate(gate) if own.of(*key) == 1 => expressions.marked(gate, *value),
+            Owner::Event(_) | Owner::Gate(_) if own.of(*key) == 1 => expressions.marked(variable, *value),
             _ => *value,
         };
         let rest = rest.of(*key);

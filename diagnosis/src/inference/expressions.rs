@@ -20,8 +20,8 @@ pub(super) enum Expression {
     Input(u32),
     Product(Id, Id),
     Sum(Box<[Id]>),
-    /// The operand itself, counted for a gate that happens: its derivative here, unlike the
-    /// operand's elsewhere, belongs to worlds in which this gate happens.
+    /// The operand itself, counted for an event or gate that happens: its derivative here, unlike the
+    /// operand's elsewhere, belongs to worlds in which it happens.
     Marked(u32, Id),
 }
 
@@ -63,8 +63,8 @@ impl Expressions {
         self.add(Expression::Input(index as u32))
     }
 
-    pub fn marked(&mut self, gate: usize, operand: Id) -> Id {
-        self.add(Expression::Marked(gate as u32, operand))
+    pub fn marked(&mut self, node: usize, operand: Id) -> Id {
+        self.add(Expression::Marked(node as u32, operand))
     }
 
     pub fn product(&mut self, a: Id, b: Id) -> Id {
