@@ -58,10 +58,6 @@ const CLEAR: f64 = 0.85;
 /// A lockout cause as likely as this forbids every remote action.
 const SAFETY_VETO: f64 = 0.2;
 
-/// Beside the first cause, a remote repair is tried only for one with this part of all fault
-/// probability: below that the appliance most likely has something else.
-const WORTH_TRYING: f64 = 0.2;
-
 /// The same repair is never tried more often on one finding, whatever the catalogue says.
 const MAX_ATTEMPTS: u32 = 2;
 
@@ -89,12 +85,8 @@ pub fn advise<'a>(
     if cause.lockout || lockout_likely(ty, diagnosis) {
         return lockout_order(cause, diagnosis);
     }
-    match (repair_to_try(ty, &causes, tried), cause.handling) {
-        (Some(repair), _) if repair.cause == cause.key => Advice::Repair { repair, cause: cause.key.clone(), why },
-        (Some(repair), _) => {
-            let why = format!("{why}; a repair of {} costs little and is tried first", repair.cause);
-            Advice::Repair { repair, cause: repair.cause.clone(), why }
-        }
+    match (repair_to_try(ty, cause, &causes, tried), cause.handling) {
+        (Some(repair), _) => Advice::Repair { repair, cause: cause.key.clone(), why },
         (None, Handling::Watch) => Advice::Watch { why },
         (None, Handling::Visit) => Advice::WorkOrder { cause: cause.key.clone(), why, safety: false },
     }
@@ -140,15 +132,19 @@ fn lockout_order<'a>(cause: &Cause, diagnosis: &Diagnosis) -> Advice<'a> {
     Advice::WorkOrder { cause: cause.key.clone(), why, safety: true }
 }
 
-/// The remote repair by which repair is expected to cost least, of those that may be tried
-/// without a person; none if sending somebody at once costs less.
-fn repair_to_try<'a>(ty: &'a ApplianceType, causes: &[(&Cause, f64)], tried: &[Tried]) -> Option<&'a Repair> {
+/// The remote repair of the first cause by which repair is expected to cost least, of those
+/// that may be tried without a person; none if sending somebody at once costs less. Causes
+/// that are less likely are not tried, however cheaply: a symptom that comes and goes would
+/// seem to prove the wrong repair.
+fn repair_to_try<'a>(
+    ty: &'a ApplianceType,
+    first: &Cause,
+    causes: &[(&Cause, f64)],
+    tried: &[Tried],
+) -> Option<&'a Repair> {
     let share = |key: &str| causes.iter().find(|(cause, _)| cause.key == key).map_or(0.0, |(_, share)| *share);
     let shares: Vec<f64> = ty.causes.iter().map(|cause| share(&cause.key)).collect();
-    let least = causes.first().map_or(WORTH_TRYING, |(_, first)| first.min(WORTH_TRYING));
-    let left = |repair: &Repair| {
-        if share(&repair.cause) >= least { attempts_left(ty, repair, tried) } else { 0 }
-    };
+    let left = |repair: &Repair| if repair.cause == first.key { attempts_left(ty, repair, tried) } else { 0 };
     best_repair(ty, &shares, left)
 }
 
