@@ -84,7 +84,8 @@ pub fn diagnose_symptoms(ty: &ApplianceType, symptoms: &[(String, bool)]) -> Dia
 fn conclude(ty: &ApplianceType, latched: &[Latch], why: &dyn Fn(usize) -> String) -> Diagnosis {
     let Weighed { causes, top: fault_probability } = ty.model.weigh(latched);
     let mut order: Vec<usize> = (0..causes.len()).collect();
-    order.sort_by(|a, b| causes[*b].total_cmp(&causes[*a]));
+    // What is equal but for rounding stays in the catalogue's order.
+    order.sort_by(|a, b| (causes[*b] as f32).total_cmp(&(causes[*a] as f32)));
     let ranked =
         order.iter().map(|index| RankedCause { cause: ty.causes[*index].key.clone(), probability: causes[*index] });
     let ranked: Vec<RankedCause> = ranked.collect();

@@ -12,6 +12,9 @@ use crate::output;
 use crate::solve::Budget;
 
 /// Tells how much each event matters, those that matter most first
+///
+/// Where nothing is left of the top event without an event, its RRW is infinite; JSON, which has
+/// no such number, says 0.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -77,12 +80,17 @@ fn as_json(top: f64, rows: &[Row]) -> String {
         let Importance { birnbaum, criticality, diagnostic, achievement, reduction } = row.importance;
         json!({
             "event": row.name, "probability": row.probability, "mif": birnbaum, "cif": criticality,
-            "dif": diagnostic, "raw": achievement, "rrw": reduction, "fussell_vesely": row.fussell_vesely,
+            "dif": diagnostic, "raw": achievement, "rrw": finite(reduction), "fussell_vesely": row.fussell_vesely,
             "occurrences": row.occurrences.map(|count| count.to_string()),
         })
     });
     let rows: Vec<_> = rows.collect();
     format!("{}\n", json!({ "probability": top, "importance": rows }))
+}
+
+/// A ratio as JSON has it.
+fn finite(ratio: f64) -> f64 {
+    if ratio.is_infinite() { 0.0 } else { ratio }
 }
 
 fn as_table(top: f64, rows: &[Row]) -> String {
