@@ -184,13 +184,17 @@ impl BlockCutSets {
         readers[self.root.node()] += 1;
         let mut counts: Vec<ByOrder> = Vec::with_capacity(self.nodes.len());
         counts.extend([Vec::new(), vec![1]]);
-        let single = vec![0, 1];
         for node in &self.nodes[2..] {
-            let leaf = match self.leaves[node.level as usize] {
-                Leaf::Event(_) => &single,
-                Leaf::Block(block) => &blocks[block],
+            let with = &counts[node.with.node()];
+            let mut sum = match self.leaves[node.level as usize] {
+                Leaf::Event(_) => {
+                    let mut one_more = Vec::with_capacity(counts[node.without.node()].len().max(with.len() + 1));
+                    one_more.push(0);
+                    one_more.extend_from_slice(with);
+                    one_more
+                }
+                Leaf::Block(block) => times(&blocks[block], with)?,
             };
-            let mut sum = times(leaf, &counts[node.with.node()])?;
             add(&mut sum, &counts[node.without.node()])?;
             counts.push(sum);
             for child in [node.with, node.without] {

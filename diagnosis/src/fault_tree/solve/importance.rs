@@ -26,9 +26,9 @@ impl Diagram {
     pub fn importance(&self, probabilities: &[f64]) -> Vec<Importance> {
         let top = self.probability(probabilities);
         let given = self.given_each(probabilities, top);
-        let each = probabilities.iter().zip(given).map(|(p, Given { with, without })| Importance {
-            birnbaum: with - without,
-            criticality: p * (with - without) / top,
+        let each = probabilities.iter().zip(given).map(|(p, Given { with, without, slope })| Importance {
+            birnbaum: slope,
+            criticality: p * slope / top,
             diagnostic: p * with / top,
             achievement: with / top,
             reduction: top / without,
@@ -37,18 +37,20 @@ impl Diagram {
     }
 
     /// P(top event) given each event and given its absence. Only positive numbers are
-    /// added, so that small ones keep their digits.
+    /// added, so that small ones keep their digits; so does their difference, taken where
+    /// they are smallest.
     fn given_each(&self, probabilities: &[f64], top: f64) -> Vec<Given<f64>> {
-        let mut events = vec![Given { with: top, without: top }; probabilities.len()];
+        let mut events = vec![Given { with: top, without: top, slope: 0.0 }; probabilities.len()];
         let chances = self.chances(probabilities);
-        let mut blocks = vec![Given { with: 1.0, without: 0.0 }; self.blocks.len()];
+        let mut blocks = vec![Given { with: 1.0, without: 0.0, slope: 1.0 }; self.blocks.len()];
         let mut nodes = Vec::new();
         for (index, block) in self.blocks.iter().enumerate().rev() {
             block.fill(probabilities, &chances, &mut nodes);
             let own = blocks[index];
             let of_top = |chance: Chance| own.with * chance.yes + own.without * chance.no;
             for (leaf, given) in block.leaves.iter().zip(block.given_each(probabilities, &chances, &nodes)) {
-                let given = Given { with: of_top(given.with), without: of_top(given.without) };
+                let given =
+                    Given { with: of_top(given.with), without: of_top(given.without), slope: own.slope * given.slope };
                 match leaf {
                     Leaf::Event(event) => events[*event] = given,
                     Leaf::Block(block) => blocks[*block] = given,
@@ -64,6 +66,8 @@ impl Diagram {
 struct Given<T> {
     with: T,
     without: T,
+    /// The one less the other.
+    slope: f64,
 }
 
 const NEVER: Chance = Chance { yes: 0.0, no: 0.0 };
@@ -71,7 +75,7 @@ const NEVER: Chance = Chance { yes: 0.0, no: 0.0 };
 impl BlockDiagram {
     /// The root's chance given each leaf.
     fn given_each(&self, probabilities: &[f64], blocks: &[Chance], nodes: &[Chance]) -> Vec<Given<Chance>> {
-        let mut given = vec![Given { with: NEVER, without: NEVER }; self.leaves.len()];
+        let mut given = vec![Given { with: NEVER, without: NEVER, slope: 0.0 }; self.leaves.len()];
         // By level: how much more chance passes it by than the level above. The paths to a
         // node are weighed by the parity of the negations on them.
         let mut passing = vec![NEVER; self.leaves.len() + 1];
@@ -83,6 +87,9 @@ impl BlockDiagram {
         for (index, node) in self.nodes.iter().enumerate().skip(1).rev() {
             let leaf = self.leaf_chance(node.level, probabilities, blocks);
             let here = &mut given[node.level as usize];
+            let (high, low) = (nodes[node.high.node()], nodes[node.low.node()].negate_if(node.low.negated()));
+            let rise = if high.yes + low.yes < 1.0 { high.yes - low.yes } else { low.no - high.no };
+            here.slope += (paths[index].yes - paths[index].no) * rise;
             for (edge, chance, side) in [(node.high, leaf.yes, &mut here.with), (node.low, leaf.no, &mut here.without)]
             {
                 let path = paths[index].negate_if(edge.negated());
