@@ -82,6 +82,24 @@ impl Catalogue {
         Self::build(sources, errors)
     }
 
+    /// One appliance type alone, from its folder, whose name is its key.
+    ///
+    /// # Errors
+    /// Every error in every file, and a folder that cannot be read or has no name.
+    pub fn type_in(folder: &Path) -> Result<Arc<ApplianceType>, CatalogueErrors> {
+        let mut errors = Vec::new();
+        let key = source::key(folder).unwrap_or_default().to_owned();
+        let source = source::folder(folder, &mut errors);
+        let mut types = Self::build(BTreeMap::from([(key.clone(), source)]), errors)?.types;
+        let nameless = || CatalogueError {
+            file: folder.display().to_string(),
+            line: 0,
+            field: "file".to_owned(),
+            reason: "has no name that could be a type's key".to_owned(),
+        };
+        types.remove(&key).ok_or_else(|| CatalogueErrors(vec![nameless()]))
+    }
+
     fn build(
         sources: BTreeMap<String, source::Source>,
         mut errors: Vec<CatalogueError>,

@@ -84,28 +84,30 @@ pub(super) fn directory(dir: &Path, errors: &mut Vec<CatalogueError>) -> BTreeMa
             return types;
         }
     };
-    for path in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()) {
-        let folder = path.display().to_string();
-        let Some(key) = path.file_name().and_then(|name| name.to_str()).filter(|name| !name.starts_with('.')) else {
-            continue;
-        };
-        let mut texts = BTreeMap::new();
-        for file in FILES {
-            match read_file(&path.join(file)) {
-                Ok(text) => _ = texts.insert(file, text),
-                Err(reason) => errors.push(error(format!("{folder}/{file}"), reason)),
-            }
-        }
-        let steps = path.join(STEPS);
-        if steps.exists() {
-            match read_file(&steps) {
-                Ok(text) => _ = texts.insert(STEPS, text),
-                Err(reason) => errors.push(error(format!("{folder}/{STEPS}"), reason)),
-            }
-        }
-        types.insert(key.to_owned(), Source { folder, texts });
+    let folders = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir());
+    for path in folders {
+        types.extend(key(&path).map(|key| (key.to_owned(), folder(&path, errors))));
     }
     types
+}
+
+/// The type a folder holds by its name; none for a hidden folder.
+pub(super) fn key(path: &Path) -> Option<&str> {
+    path.file_name().and_then(|name| name.to_str()).filter(|name| !name.starts_with('.'))
+}
+
+/// One type, from its folder.
+pub(super) fn folder(path: &Path, errors: &mut Vec<CatalogueError>) -> Source {
+    let folder = path.display().to_string();
+    let mut texts = BTreeMap::new();
+    let steps = path.join(STEPS).exists().then_some(STEPS);
+    for file in FILES.into_iter().chain(steps) {
+        match read_file(&path.join(file)) {
+            Ok(text) => _ = texts.insert(file, text),
+            Err(reason) => errors.push(error(format!("{folder}/{file}"), reason)),
+        }
+    }
+    Source { folder, texts }
 }
 
 fn read_file(path: &Path) -> Result<String, String> {

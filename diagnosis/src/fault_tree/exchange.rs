@@ -99,6 +99,20 @@ impl Places {
     }
 }
 
+/// What a reader has found wrong so far, and where things stand.
+#[cfg(feature = "cli")]
+struct Report {
+    places: Places,
+    problems: Problems,
+}
+
+#[cfg(feature = "cli")]
+impl Report {
+    fn problem(&mut self, place: Place, kind: ProblemKind, field: &str, reason: impl Into<String>) {
+        self.problems.push(self.places.problem(place, kind, field, reason.into()));
+    }
+}
+
 /// Longest text that is read. The largest trees in use are below 10 MB.
 pub const MAX_BYTES: usize = 64 << 20;
 

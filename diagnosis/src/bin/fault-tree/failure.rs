@@ -2,8 +2,12 @@
 
 use std::process::ExitCode;
 
+use diagnosis::CatalogueErrors;
 use diagnosis::fault_tree::draw::DrawError;
-use diagnosis::fault_tree::{ExpandError, NoProbability, Problem, ProblemKind, Problems, QuantifyError};
+use diagnosis::fault_tree::{
+    ExpandError, NoProbability, Problem, ProblemKind, Problems, QuantifyError, UncertaintyError,
+};
+use diagnosis::inference::{CompileError, Impossible, UnknownName};
 use serde_json::{Value, json};
 
 use crate::solve::OutOfReach;
@@ -50,6 +54,21 @@ fn kind(error: &anyhow::Error) -> &'static str {
     }
     if error.is::<NoProbability>() {
         return "no_probability";
+    }
+    if error.is::<CompileError>() {
+        return "circuit";
+    }
+    if error.is::<UnknownName>() {
+        return "unknown_name";
+    }
+    if error.is::<Impossible>() {
+        return "impossible_evidence";
+    }
+    if error.is::<UncertaintyError>() {
+        return "uncertainty";
+    }
+    if error.is::<CatalogueErrors>() {
+        return "catalogue";
     }
     if error.is::<ExpandError>() {
         return "expansion";

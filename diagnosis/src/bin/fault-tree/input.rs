@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use diagnosis::fault_tree::exchange::{self, Format, MAX_BYTES, Options, Source, Written};
 use diagnosis::fault_tree::{FaultTree, Limits, Problem, ProblemKind, Problems, StaticTree, check, expand};
+use diagnosis::{ApplianceType, Catalogue};
 
 /// Which tree, and how it is read.
 #[derive(clap::Args)]
@@ -124,11 +126,14 @@ impl Input {
         Ok(expand(&self.read()?)?)
     }
 
-    /// The folder of an appliance type, if that is what the tree is read from.
-    pub fn folder(&self) -> Option<&Path> {
+    /// The appliance type, if it is the folder of one that the tree is read from.
+    ///
+    /// # Errors
+    /// What is wrong with the type's files.
+    pub fn appliance_type(&self) -> Result<Option<Arc<ApplianceType>>> {
         match self.files.as_slice() {
-            [folder] if folder.is_dir() => Some(folder),
-            _ => None,
+            [folder] if folder.is_dir() => appliance_type(folder).map(Some),
+            _ => Ok(None),
         }
     }
 
@@ -151,6 +156,20 @@ impl Input {
     }
 }
 
+/// The appliance type in a folder of the catalogue, or beside its `faults.toml`.
+///
+/// # Errors
+/// No such folder, and what is wrong with the type's files.
+pub fn appliance_type(path: &Path) -> Result<Arc<ApplianceType>> {
+    let whole = path.canonicalize().with_context(|| path.display().to_string())?;
+    let folder = match whole.parent() {
+        Some(folder) if whole.ends_with(FAULTS) => folder,
+        _ if whole.is_dir() => &whole,
+        _ => bail!("{}: give the folder of an appliance type, or its {FAULTS}", path.display()),
+    };
+    Ok(Catalogue::type_in(folder)?)
+}
+
 /// Adds the files that gates are taken from, and those that these take gates from.
 fn add_transfers(texts: &mut Vec<(String, String)>) -> Result<()> {
     let mut next = 0;
@@ -169,8 +188,11 @@ fn add_transfers(texts: &mut Vec<(String, String)>) -> Result<()> {
 }
 
 /// The file that holds an appliance type's tree.
+const FAULTS: &str = "faults.toml";
+
+/// The file a tree is read from.
 fn faults_file(path: &Path) -> PathBuf {
-    if path.is_dir() { path.join("faults.toml") } else { path.to_owned() }
+    if path.is_dir() { path.join(FAULTS) } else { path.to_owned() }
 }
 
 /// Name and text of a file; no more of it is read than the limit.

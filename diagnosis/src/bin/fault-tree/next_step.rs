@@ -1,15 +1,15 @@
 //! `fault-tree next-step`: what to do next about an appliance, by expected cost.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use diagnosis::next_step::{Known, NextStep, next_steps};
-use diagnosis::{ApplianceType, Catalogue, Diagnosis, RiskClass, Tried, diagnose_symptoms};
+use diagnosis::{ApplianceType, Diagnosis, RiskClass, Tried, diagnose_symptoms};
 use serde_json::json;
 
-use crate::output;
+use crate::{input, output};
 
 /// Ranks what can be done next about an appliance, by expected cost
 #[derive(clap::Args)]
@@ -39,8 +39,7 @@ pub struct Args {
 /// # Errors
 /// A type that cannot be read, or names that it does not know.
 pub fn run(args: Args) -> Result<ExitCode> {
-    let catalogue = catalogue_of(&args.path)?;
-    let ty = catalogue.0.get(&catalogue.1).with_context(|| format!("{}: no appliance type", args.path.display()))?;
+    let ty = &*input::appliance_type(&args.path)?;
     let symptoms = states(&args.evidence, "--evidence", ["present", "absent"])?;
     let answers = states(&args.answer, "--answer", ["yes", "no"])?;
     check_names(ty, &args, &symptoms, &answers)?;
@@ -58,14 +57,6 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let steps = next_steps(ty, &diagnosis, &known)?;
     output::write(None, &if args.json { machine(&diagnosis, &steps) } else { text(&diagnosis, &steps) })?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// The catalogue a type belongs to, and the type's key.
-fn catalogue_of(path: &Path) -> Result<(Catalogue, String)> {
-    let path = path.canonicalize().with_context(|| path.display().to_string())?;
-    let folder = if path.is_dir() { path.as_path() } else { path.parent().unwrap_or(&path) };
-    let key = folder.file_name().and_then(|name| name.to_str()).context("the folder's name is no text")?;
-    Ok((Catalogue::with_overlay(folder.parent().unwrap_or(folder))?, key.to_owned()))
 }
 
 /// `name=state` pairs, where a state is one of two.

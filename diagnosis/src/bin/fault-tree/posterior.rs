@@ -1,11 +1,9 @@
 //! `fault-tree posterior`: how likely every event and gate is, given what was seen.
 
 use std::fmt::Write as _;
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use diagnosis::Catalogue;
 use diagnosis::fault_tree::{CutSets, Diagram, Limits, Origin, StaticTree, expand};
 use diagnosis::inference::{Circuit, Evidence, Named, ObservedTree, Scratch, Weights};
 use serde_json::{Value, json};
@@ -51,8 +49,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
 
 /// The tree with what can be observed of it.
 fn observed(input: &Input) -> Result<ObservedTree> {
-    if let Some(folder) = input.folder() {
-        return of_catalogue(folder);
+    if let Some(ty) = input.appliance_type()? {
+        return Ok(ty.observed_tree().clone());
     }
     let StaticTree { tree, probabilities, origins } = expand(&input.read()?)?;
     let mut priors = Vec::new();
@@ -64,13 +62,6 @@ fn observed(input: &Input) -> Result<ObservedTree> {
         );
     }
     Ok(ObservedTree { tree, priors, symptoms: Vec::new() })
-}
-
-fn of_catalogue(folder: &Path) -> Result<ObservedTree> {
-    let folder = folder.canonicalize().with_context(|| folder.display().to_string())?;
-    let key = folder.file_name().and_then(|name| name.to_str()).context("the folder's name is no text")?;
-    let catalogue = Catalogue::with_overlay(folder.parent().unwrap_or(&folder))?;
-    Ok(catalogue.get(key).with_context(|| format!("{}: no appliance type", folder.display()))?.observed_tree().clone())
 }
 
 fn evidence(observed: &mut ObservedTree, written: &[String]) -> Result<Evidence> {

@@ -14,7 +14,7 @@
 mod read;
 mod token;
 
-use super::{Options, Place, Places, Source, Written};
+use super::{Options, Place, Places, Report, Source, Written};
 use crate::fault_tree::problem::{ProblemKind, Problems};
 
 /// Reads one tree from its files. Returns what could be read, and everything that is wrong.
@@ -28,18 +28,6 @@ pub fn read(sources: &[Source<'_>], options: &Options) -> (Written, Problems) {
     let tree = read::tree(&statements, options, &mut report);
     let Report { places, problems } = report;
     (Written { tree, places, ..Written::default() }, problems)
-}
-
-/// What has been found wrong so far, and where things stand.
-struct Report {
-    places: Places,
-    problems: Problems,
-}
-
-impl Report {
-    fn problem(&mut self, place: Place, kind: ProblemKind, field: &str, reason: impl Into<String>) {
-        self.problems.push(self.places.problem(place, kind, field, reason.into()));
-    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ mod write;
 use std::collections::{HashMap, HashSet};
 
 use super::xml::{Document, Element};
-use super::{Options, Place, Places, Source, Written};
+use super::{Options, Place, Places, Report, Source, Written};
 use crate::fault_tree::model::{Event, FaultTree, Node};
 use crate::fault_tree::problem::{Problem, ProblemKind, Problems};
 use definitions::{Defined, Definitions};
@@ -63,19 +63,6 @@ pub fn read_files(sources: &[Source<'_>], options: &Options) -> (Written, Proble
     let file = |name: &str| places.files.iter().position(|file| file == name);
     problems.0.sort_by_key(|problem| (file(&problem.file), problem.line));
     (Written { tree, places, ..Written::default() }, problems)
-}
-
-/// What has been found wrong so far, and where things stand.
-struct Report {
-    places: Places,
-    problems: Problems,
-}
-
-impl Report {
-    fn problem(&mut self, place: Place, kind: ProblemKind, field: &str, reason: impl Into<String>) {
-        let problem: Problem = self.places.problem(place, kind, field, reason.into());
-        self.problems.push(problem);
-    }
 }
 
 fn event(

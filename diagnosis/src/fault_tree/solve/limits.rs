@@ -52,9 +52,7 @@ pub enum QuantifyError {
         gate: String,
     },
     /// No order of events gave a diagram that fits.
-    #[error(
-        "no diagram of at most {nodes} nodes with any of {orders} orders of the events: allow more nodes or ask for bounds"
-    )]
+    #[error("no diagram of at most {nodes} nodes with any of {orders} orders of the events: allow more nodes")]
     Budget {
         /// The budget of nodes.
         nodes: usize,
