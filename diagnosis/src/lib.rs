@@ -38,6 +38,7 @@
 mod advise;
 mod appliance;
 mod catalogue;
+pub mod detection;
 mod detector;
 mod diagnose;
 mod drift;
@@ -49,6 +50,7 @@ mod model;
 pub mod next_step;
 mod observe;
 mod precondition;
+pub mod robust;
 mod state;
 #[cfg(test)]
 mod testing;
