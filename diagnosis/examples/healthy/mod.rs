@@ -24,6 +24,8 @@ pub enum Noise {
     /// Student's t with so many degrees of freedom.
     Student(u32),
     Laplace,
+    /// Normal, but one in twenty draws is three times as wide.
+    Mixed,
 }
 
 pub const WORLDS: &[World] = &[
@@ -38,6 +40,7 @@ pub const WORLDS: &[World] = &[
     World { name: "AR(1) 0.95 of t(4), 4 correlated channels", channels: 4, phi: 0.95, shared: 0.5, noise: Noise::Student(4) },
     World { name: "AR(1) 0.95 of t(3), 8 channels", channels: 8, phi: 0.95, shared: 0.0, noise: Noise::Student(3) },
     World { name: "AR(1) 0.7 of Laplace, 4 channels", channels: 4, phi: 0.7, shared: 0.0, noise: Noise::Laplace },
+    World { name: "AR(1) 0.95 of mixed normals, 2 channels", channels: 2, phi: 0.95, shared: 0.0, noise: Noise::Mixed },
 ];
 
 /// Shares of rows with a p-value of at most 0.01 and 0.001.
@@ -114,6 +117,7 @@ impl Random {
                 self.normal() / (square / f64::from(freedom)).sqrt()
             }
             Noise::Laplace => (self.uniform() / self.uniform()).ln(),
+            Noise::Mixed => self.normal() * if self.uniform() < 0.05 { 3.0 } else { 1.0 },
         }
     }
 }

@@ -81,6 +81,8 @@ pub struct Verdict {
 pub struct Monitor<'m> {
     model: &'m Model,
     state: State,
+    /// The newest readings within sensible limits.
+    row: Vec<f64>,
     wrong_unit: Vec<Option<&'static str>>,
 }
 
@@ -93,7 +95,8 @@ impl<'m> Monitor<'m> {
 
     /// A monitor that goes on from a snapshot of the same model's.
     pub fn restore(model: &'m Model, state: State) -> Self {
-        Self { model, state, wrong_unit: vec![None; model.channels.len()] }
+        let channels = model.channels.len();
+        Self { model, state, row: vec![f64::NAN; channels], wrong_unit: vec![None; channels] }
     }
 
     /// What has been seen so far.
@@ -124,9 +127,12 @@ impl<'m> Monitor<'m> {
         if !matches!(standing, Standing::Judged | Standing::AfterGap) {
             return Verdict { standing, score: None, p_value: None, flag: state.levels.flag(), changepoint: false };
         }
-        let surprise = self.model.expectation.step(&mut state.memory, readings);
+        for ((row, band), &reading) in self.row.iter_mut().zip(&self.model.bands).zip(readings) {
+            *row = band.limit(reading);
+        }
+        let surprise = self.model.expectation.step(&mut state.memory, &self.row);
         let p_value = surprise.zip(self.model.calibration.as_ref()).map(|(largest, p)| p.p_value(largest));
-        let level = state.levels.step(&self.model.spread, readings);
+        let level = state.levels.step(&self.model.spread, &self.row);
         self.watch_units(readings);
         Verdict { standing, score: Some(level.score), p_value, flag: level.flag, changepoint: level.changed }
     }
@@ -190,3 +196,6 @@ impl Model {
         self.channels.iter().map(String::as_str).zip(&self.bands).filter_map(still)
     }
 }
+
+#[cfg(test)]
+mod tests;

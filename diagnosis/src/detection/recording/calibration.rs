@@ -8,6 +8,8 @@ use super::surprise::{Expectation, Memory};
 
 /// Simulated rows to judge after each simulated training.
 const JUDGED_ROWS: usize = 300;
+/// Rows before them that bring the memory into its usual state.
+const SETTLING_ROWS: usize = 150;
 /// Longer trainings are simulated as if they had so many rows: what is uncertain of the parameters
 /// is small by then.
 const MOST_TRAINED_ROWS: usize = 2_000;
@@ -36,14 +38,15 @@ impl Calibration {
     pub(super) fn simulated(expectation: &Expectation, channels: usize, trained_rows: usize) -> Self {
         let trained = trained_rows.min(MOST_TRAINED_ROWS);
         // Many channels give many chances a row, and cost as much more.
-        let rounds = (1_600 / channels).clamp(50, 200);
+        let rounds = (1_600 / channels).clamp(40, 120);
         let mut draws = Draws::new(trained as u64);
         let mut largest = Vec::with_capacity(rounds * JUDGED_ROWS);
         for _ in 0..rounds {
             let rows = expectation.simulate(trained + JUDGED_ROWS, &mut || draws.normal());
             let (train, judge) = rows.split_at(trained * channels);
             let refitted = Expectation::fit(&[train.to_vec()], channels);
-            largest.extend(judged(&refitted, train, judge, channels));
+            let settle = &train[train.len().saturating_sub(SETTLING_ROWS * channels)..];
+            largest.extend(judged(&refitted, settle, judge, channels));
         }
         Self::of(largest)
     }

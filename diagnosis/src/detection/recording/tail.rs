@@ -1,69 +1,103 @@
-//! How often a residual is far out: Student's t, and the normal scores it gives.
+//! How often a residual is far out, and the normal scores that follow.
 
+use std::f64::consts::{PI, TAU};
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 use statrs::function::gamma::ln_gamma;
 
-/// Degrees of freedom that are tried; the last is as good as normal.
-const FREEDOMS: [f64; 9] = [2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 16.0, 30.0, f64::INFINITY];
+/// A family of symmetric distributions with a scale.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Family {
+    Normal,
+    /// With its degrees of freedom.
+    Student(f64),
+    Laplace,
+}
+
+/// What is tried.
+const FAMILIES: [Family; 10] = [
+    Family::Normal,
+    Family::Student(30.0),
+    Family::Student(16.0),
+    Family::Student(10.0),
+    Family::Student(7.0),
+    Family::Student(5.0),
+    Family::Student(4.0),
+    Family::Student(3.0),
+    Family::Student(2.5),
+    Family::Laplace,
+];
 /// Steps of a scale's reweighting; it converges by a factor of two or more each.
-const STEPS: usize = 12;
+const STEPS: usize = 10;
 /// A normal score beyond this is as good as impossible.
 pub(super) const EXTREME: f64 = 8.0;
 
-/// Scale and weight of the tails of residuals around 0.
+/// Scale and family of residuals around 0.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Tail {
-    /// In the channel's unit; the standard deviation if the tail is normal.
+    /// In the channel's unit; the standard deviation if the family is normal.
     pub(super) scale: f64,
-    /// Which of the tried degrees of freedom.
-    pub(super) kind: usize,
+    /// Which of the families.
+    pub(super) family: usize,
 }
 
 impl Tail {
-    /// The likeliest of the tried tails (Lange, Little & Taylor 1989). None if all residuals are 0.
+    /// The likeliest of the families. None if all residuals are 0.
     pub(super) fn fit(residuals: &[f64]) -> Option<Self> {
-        let mean_square = residuals.iter().map(|e| e * e).sum::<f64>() / residuals.len().max(1) as f64;
+        let squares: Vec<f64> = residuals.iter().map(|e| e * e).collect();
+        let mean_square = squares.iter().sum::<f64>() / squares.len().max(1) as f64;
         if mean_square.is_nan() || mean_square <= 0.0 {
             return None;
         }
-        let tails = (0..FREEDOMS.len()).map(|kind| {
-            let scale = scale(residuals, FREEDOMS[kind], mean_square);
-            (log_likelihood(residuals, FREEDOMS[kind], scale), Self { scale, kind })
+        let tails = FAMILIES.iter().enumerate().map(|(at, family)| {
+            let (scale, log_likelihood) = family.fit(&squares, mean_square);
+            (log_likelihood, Self { scale, family: at })
         });
         tails.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, tail)| tail)
     }
 }
 
-fn scale(residuals: &[f64], freedom: f64, mean_square: f64) -> f64 {
-    if freedom.is_infinite() {
-        return mean_square.sqrt();
+impl Family {
+    /// The likeliest scale for squared residuals, and the log-likelihood of a residual.
+    fn fit(self, squares: &[f64], mean_square: f64) -> (f64, f64) {
+        let n = squares.len() as f64;
+        let mean = |term: &dyn Fn(f64) -> f64| squares.iter().map(|&square| term(square)).sum::<f64>() / n;
+        match self {
+            Self::Normal => (mean_square.sqrt(), -0.5 * (1.0 + (TAU * mean_square).ln())),
+            Self::Laplace => {
+                let scale = mean(&f64::sqrt);
+                (scale, -1.0 - (2.0 * scale).ln())
+            }
+            Self::Student(freedom) => {
+                // Reweighting by Lange, Little & Taylor (1989).
+                let mut square = mean_square;
+                for _ in 0..STEPS {
+                    let weighted = mean(&|e| (freedom + 1.0) * e / (freedom + e / square));
+                    // A channel that mostly repeats itself would shrink the scale to nothing.
+                    square = weighted.max(mean_square * 1e-2);
+                }
+                let half = 0.5 * (freedom + 1.0);
+                let constant = ln_gamma(half) - ln_gamma(0.5 * freedom) - 0.5 * (PI * freedom * square).ln();
+                (square.sqrt(), constant - half * mean(&|e| (1.0 + e / square / freedom).ln()))
+            }
+        }
     }
-    let mut square = mean_square;
-    for _ in 0..STEPS {
-        let weighted = residuals.iter().map(|e| (freedom + 1.0) / (freedom + e * e / square) * e * e);
-        // A channel that mostly repeats itself would shrink the scale to nothing.
-        square = (weighted.sum::<f64>() / residuals.len() as f64).max(mean_square * 1e-2);
+
+    /// How often a residual is larger than `residual`, in scales.
+    fn beyond(self, residual: f64) -> f64 {
+        match self {
+            Self::Normal => Normal::standard().sf(residual),
+            Self::Laplace => 0.5 * (-residual).exp(),
+            Self::Student(freedom) => {
+                StudentsT::new(0.0, 1.0, freedom).expect("the degrees of freedom are positive").sf(residual)
+            }
+        }
     }
-    square.sqrt()
 }
 
-fn log_likelihood(residuals: &[f64], freedom: f64, scale: f64) -> f64 {
-    let n = residuals.len() as f64;
-    let square = scale * scale;
-    if freedom.is_infinite() {
-        let sum: f64 = residuals.iter().map(|e| e * e / square).sum();
-        return -0.5 * sum - n * (scale.ln() + 0.5 * std::f64::consts::TAU.ln());
-    }
-    let half = 0.5 * (freedom + 1.0);
-    let constant = ln_gamma(half) - ln_gamma(0.5 * freedom) - 0.5 * (freedom * std::f64::consts::PI).ln();
-    let sum: f64 = residuals.iter().map(|e| half * (e * e / square / freedom).ln_1p()).sum();
-    n * (constant - scale.ln()) - sum
-}
-
-/// Residual to normal score and back, for each of the tried tails: linear between nodes that are
+/// Residual to normal score and back, for each family: linear between nodes that are
 /// even in asinh, since a t quantile grows like a power and not like a square root of a logarithm.
 pub(super) struct NormalScores {
     tables: Vec<Vec<f64>>,
@@ -77,12 +111,12 @@ const NODES: usize = 500;
 
 impl NormalScores {
     fn new() -> Self {
-        Self { tables: FREEDOMS.iter().map(|&freedom| table(freedom)).collect() }
+        Self { tables: FAMILIES.iter().map(|&family| table(family)).collect() }
     }
 
     /// The normal score as likely as `residual`; within ±[`EXTREME`].
     pub(super) fn score(&self, tail: Tail, residual: f64) -> f64 {
-        let table = &self.tables[tail.kind];
+        let table = &self.tables[tail.family];
         let at = (residual / tail.scale).abs().asinh() / STEP;
         let node = at as usize;
         let score = match table.get(node..node + 2) {
@@ -94,7 +128,7 @@ impl NormalScores {
 
     /// The residual as likely as the normal score `score`.
     pub(super) fn residual(&self, tail: Tail, score: f64) -> f64 {
-        let table = &self.tables[tail.kind];
+        let table = &self.tables[tail.family];
         let node = table.partition_point(|&entry| entry <= score.abs()).clamp(1, NODES - 1) - 1;
         let width = (table[node + 1] - table[node]).max(f64::MIN_POSITIVE);
         let part = ((score.abs() - table[node]) / width).clamp(0.0, 1.0);
@@ -102,15 +136,12 @@ impl NormalScores {
     }
 }
 
-fn table(freedom: f64) -> Vec<f64> {
+fn table(family: Family) -> Vec<f64> {
     let normal = Normal::standard();
-    let student = (freedom.is_finite())
-        .then(|| StudentsT::new(0.0, 1.0, freedom).expect("the scale and the degrees of freedom are positive"));
     let score = |node: usize| {
-        let residual = (node as f64 * STEP).sinh();
-        let beyond = student.as_ref().map_or_else(|| normal.sf(residual), |student| student.sf(residual));
         // Below the smallest double the score is past EXTREME in any case.
-        (-normal.inverse_cdf(beyond.max(1e-300))).clamp(0.0, EXTREME)
+        let beyond = family.beyond((node as f64 * STEP).sinh()).max(1e-300);
+        (-normal.inverse_cdf(beyond)).clamp(0.0, EXTREME)
     };
     (0..NODES).map(score).collect()
 }
@@ -124,7 +155,7 @@ mod tests {
     fn scores_of_a_t_are_normal_quantiles() {
         let scores = NormalScores::new();
         // Quantiles of t with 5 degrees of freedom (any table): 2.015 at 5 %, 5.893 at 0.1 %.
-        let tail = Tail { scale: 2.0, kind: 3 };
+        let tail = Tail { scale: 2.0, family: 5 };
         assert!((scores.score(tail, 2.0 * 2.015) - 1.6449).abs() < 2e-3);
         assert!((scores.score(tail, -2.0 * 5.893) + 3.0902).abs() < 2e-3);
         assert!((scores.residual(tail, 3.0902) - 2.0 * 5.893).abs() < 1e-2);
@@ -136,7 +167,7 @@ mod tests {
         let mut draws = Draws::new(3);
         let residuals: Vec<f64> = (0..5000).map(|_| 3.0 * draws.normal()).collect();
         let tail = Tail::fit(&residuals).unwrap();
-        assert!(FREEDOMS[tail.kind] >= 16.0 && (tail.scale - 3.0).abs() < 0.15, "{tail:?}");
+        assert!(tail.family <= 2 && (tail.scale - 3.0).abs() < 0.15, "{tail:?}");
         assert_eq!(Tail::fit(&[0.0; 50]), None);
     }
 }

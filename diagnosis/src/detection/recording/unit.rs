@@ -8,6 +8,9 @@ const ROWS: u8 = 3;
 const FAR: f64 = 8.0;
 /// ... and within which it must be in the other one.
 const NEAR: f64 = 0.5;
+/// Readings further out are as good as so many ranges out: one absurd number is forgotten within a
+/// minute of rows, and no sum overflows.
+const FURTHEST: f64 = 1_000.0;
 
 /// A conversion from a wrong unit to the right one: (value + before) * factor + after.
 struct Conversion {
@@ -36,13 +39,23 @@ pub(super) struct Band {
 }
 
 impl Band {
+    fn range(&self) -> f64 {
+        (self.largest - self.least).max(1e-3 * self.largest.abs().max(self.least.abs())).max(1e-9)
+    }
+
+    /// A reading within sensible limits; NaN if it is no number.
+    pub(super) fn limit(&self, value: f64) -> f64 {
+        let out = FURTHEST * self.range();
+        if value.is_finite() { value.clamp(self.least - out, self.largest + out) } else { f64::NAN }
+    }
+
     /// Which wrong unit explains the reading, as a number for [`name`].
     fn wrong_unit(&self, value: f64) -> Option<u8> {
-        let range = (self.largest - self.least).max(1e-3 * self.largest.abs().max(self.least.abs()));
+        let range = self.range();
         let within = |value: f64, ranges: f64| {
             value >= self.least - ranges * range && value <= self.largest + ranges * range
         };
-        if !value.is_finite() || range == 0.0 || within(value, FAR) {
+        if !value.is_finite() || within(value, FAR) {
             return None;
         }
         let read = |conversion: &Conversion| (value + conversion.before) * conversion.factor + conversion.after;
