@@ -107,5 +107,7 @@ pub fn run(args: Args) -> Result<()> {
 }
 
 fn still(channel: &str) -> String {
-    format!("column `{channel}` never moved in training: it raises the flag if it moves by some per cent, and has no part in p_value")
+    format!(
+        "column `{channel}` never moved in training: it raises the flag if it moves by some per cent, and has no part in p_value"
+    )
 }

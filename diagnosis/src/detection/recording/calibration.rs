@@ -7,14 +7,14 @@ use super::draws::Draws;
 use super::surprise::{Expectation, Memory};
 
 /// Simulated rows to judge after each simulated training.
-const JUDGED_ROWS: usize = 300;
+const JUDGED_ROWS: usize = 1_000;
 /// Rows before them that bring the memory into its usual state.
-const SETTLING_ROWS: usize = 150;
+const SETTLING_ROWS: usize = 400;
 /// Longer trainings are simulated as if they had so many rows: what is uncertain of the parameters
 /// is small by then.
 const MOST_TRAINED_ROWS: usize = 2_000;
 /// The share of rows whose tail is fitted and not counted.
-const TAIL_SHARE: f64 = 0.02;
+const TAIL_SHARE: f64 = 0.005;
 /// Entries of the table below the tail.
 const ENTRIES: usize = 200;
 /// The smallest p-value: no recording says more.
@@ -38,7 +38,7 @@ impl Calibration {
     pub(super) fn simulated(expectation: &Expectation, channels: usize, trained_rows: usize) -> Self {
         let trained = trained_rows.min(MOST_TRAINED_ROWS);
         // Many channels give many chances a row, and cost as much more.
-        let rounds = (1_600 / channels).clamp(40, 120);
+        let rounds = (800 / channels).clamp(24, 50);
         let mut draws = Draws::new(trained as u64);
         let mut largest = Vec::with_capacity(rounds * JUDGED_ROWS);
         for _ in 0..rounds {
@@ -109,8 +109,7 @@ fn generalised_pareto(descending: &[f64]) -> (f64, f64) {
         return (0.0, 1.0);
     }
     let mean = descending.iter().sum::<f64>() / n;
-    let weighted =
-        descending.iter().enumerate().map(|(rank, x)| x * rank as f64 / (n - 1.0)).sum::<f64>() / n;
+    let weighted = descending.iter().enumerate().map(|(rank, x)| x * rank as f64 / (n - 1.0)).sum::<f64>() / n;
     let shape = (2.0 - mean / (mean - 2.0 * weighted)).clamp(0.0, 0.5);
     (shape, mean * (1.0 - shape))
 }

@@ -24,7 +24,7 @@ const WITHIN: f64 = 1.5;
 /// The score that raises the flag.
 pub(super) const RISE: f64 = 3.0;
 /// The part of the largest distance below which the levels have come back.
-const BACK: f64 = 0.4;
+const BACK: f64 = 0.5;
 /// Off delay: so many rows in a row must be back.
 const OFF_DELAY: u32 = 5;
 /// The largest distance in standard deviations: one wild channel does not hide the others.

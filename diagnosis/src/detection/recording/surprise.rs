@@ -13,6 +13,13 @@ const GATHER: f64 = 0.1;
 /// How fast the expected residual follows: a channel that drifts for hundreds of rows is not
 /// surprising forever.
 const FOLLOW: f64 = 0.01;
+/// How fast the typical size of a score follows: the noise of a healthy channel changes over
+/// minutes, and a p-value is about the next row.
+const WIDEN: f64 = 0.005;
+/// The same for gathered scores, which are fewer for being alike.
+const WIDEN_GATHERED: f64 = 0.002;
+/// Mean of the absolute value of a normal score, cut at 3.
+const TYPICAL: f64 = 0.797;
 /// The least weight of "channels are independent" in their correlation, so that a channel that is
 /// sent twice leaves it invertible.
 const SHRINK: f64 = 0.01;
@@ -42,8 +49,12 @@ pub(super) struct Memory {
     history: Vec<[f64; LONGEST]>,
     /// A channel without history cannot be expected yet.
     known: Vec<bool>,
+    /// Where each channel has been of late: what its past is measured from.
+    ground: Vec<f64>,
     follow: Vec<f64>,
     gathered: Vec<f64>,
+    /// Typical size of each channel's score, gathered score and unexplained score; 1 in training.
+    widths: Vec<[f64; 3]>,
     scores: Vec<f64>,
     /// The largest score of each channel at the newest row, 0 to [`EXTREME`].
     pub(super) surprise: Vec<f64>,
@@ -54,8 +65,10 @@ impl Memory {
         Self {
             history: vec![[0.0; LONGEST]; channels],
             known: vec![false; channels],
+            ground: vec![0.0; channels],
             follow: vec![0.0; channels],
             gathered: vec![0.0; channels],
+            widths: vec![[1.0; 3]; channels],
             scores: vec![0.0; channels],
             surprise: vec![0.0; channels],
         }
@@ -73,7 +86,7 @@ impl Expectation {
         let mut fitted: Vec<Channel> = (0..channels)
             .map(|channel| {
                 let column: Vec<f64> =
-                    recordings.iter().flat_map(|rows| rows[channel..].iter().step_by(channels)).copied().collect();
+                    recordings.iter().flat_map(|rows| above_ground(rows, channels, channel)).collect();
                 let past = Autoregression::fit(&column);
                 let tail = Tail::fit(&residuals(recordings, channels, channel, &past));
                 Channel { past, tail, unexplained: None }
@@ -84,7 +97,8 @@ impl Expectation {
         let explain = explaining(&correlation);
         for (channel, fitted) in fitted.iter_mut().enumerate() {
             let row = &explain[channel * channels..][..channels];
-            let left: Vec<f64> = scores.chunks_exact(channels).map(|scores| unexplained(scores, row, channel)).collect();
+            let left: Vec<f64> =
+                scores.chunks_exact(channels).map(|scores| unexplained(scores, row, channel)).collect();
             fitted.unexplained = fitted.tail.and_then(|_| Tail::fit(&left));
         }
         let lower = correlation.cholesky().expect("a shrunk correlation is positive definite").l();
@@ -115,11 +129,14 @@ impl Expectation {
         for (index, channel) in self.channels.iter().enumerate() {
             let score = memory.scores[index];
             memory.gathered[index] += GATHER * (score - memory.gathered[index]);
-            let mut surprise = score.abs().max((memory.gathered[index] / spread).abs());
+            let [_, gathered, left] = &mut memory.widths[index];
+            let mut surprise = score.abs().max(sized(memory.gathered[index] / spread, gathered, WIDEN_GATHERED).abs());
             // A missing reading and a channel that never moved say nothing about the others.
             if let (Some(tail), true) = (channel.unexplained, score != 0.0) {
-                let left = unexplained(&memory.scores, &self.explain[index * count..][..count], index);
-                surprise = surprise.max(NORMAL_SCORES.score(tail, left).abs());
+                let unexplained = unexplained(&memory.scores, &self.explain[index * count..][..count], index);
+                let score = NORMAL_SCORES.score(tail, unexplained / *left);
+                widen(left, score, WIDEN);
+                surprise = surprise.max(score.abs());
             }
             memory.surprise[index] = surprise.min(EXTREME);
             largest = largest.max(memory.surprise[index]);
@@ -133,6 +150,7 @@ impl Expectation {
         const SETTLE: usize = 200;
         let count = self.channels.len();
         let mut histories: Vec<[f64; LONGEST]> = self.channels.iter().map(|c| [c.past.mean; LONGEST]).collect();
+        let mut grounds = vec![0.0; count];
         let mut independent = vec![0.0; count];
         let mut values = Vec::with_capacity(rows * count);
         for row in 0..rows + SETTLE {
@@ -141,11 +159,12 @@ impl Expectation {
                 let weights = &self.cholesky[index * count..][..=index];
                 let score: f64 = weights.iter().zip(&independent).map(|(weight, normal)| weight * normal).sum();
                 let residual = channel.tail.map_or(0.0, |tail| NORMAL_SCORES.residual(tail, score));
-                let value = channel.past.expect(&histories[index]) + residual;
-                remember(&mut histories[index], value);
+                let above = channel.past.expect(&histories[index]) + residual;
+                remember(&mut histories[index], above);
                 if row >= SETTLE {
-                    values.push(value);
+                    values.push(grounds[index] + above);
                 }
+                grounds[index] += FOLLOW * above;
             }
         }
         values
@@ -156,10 +175,11 @@ impl Channel {
     /// The normal score of a reading against the channel's past; None without reading or past.
     fn score(&self, memory: &mut Memory, index: usize, reading: f64) -> Option<f64> {
         let tail = self.tail?;
-        let history = &mut memory.history[index];
+        let (history, ground) = (&mut memory.history[index], &mut memory.ground[index]);
         if !memory.known[index] {
             if reading.is_finite() {
-                history.fill(reading);
+                history.fill(0.0);
+                *ground = reading;
                 memory.known[index] = true;
             }
             return None;
@@ -169,13 +189,39 @@ impl Channel {
             remember(history, expected);
             return None;
         }
-        remember(history, reading);
-        let residual = reading - expected;
-        let follow = &mut memory.follow[index];
-        let score = NORMAL_SCORES.score(tail, residual - *follow);
+        let above = reading - *ground;
+        remember(history, above);
+        *ground += FOLLOW * above;
+        let residual = above - expected;
+        let (follow, [width, ..]) = (&mut memory.follow[index], &mut memory.widths[index]);
+        let score = NORMAL_SCORES.score(tail, (residual - *follow) / *width);
+        widen(width, score, WIDEN);
         *follow += FOLLOW * (residual.clamp(-3.0 * tail.scale, 3.0 * tail.scale) - *follow);
         Some(score)
     }
+}
+
+/// A score in units of its typical size, which follows it.
+fn sized(score: f64, width: &mut f64, rate: f64) -> f64 {
+    let sized = score / *width;
+    widen(width, sized, rate);
+    sized
+}
+
+fn widen(width: &mut f64, score: f64, rate: f64) {
+    *width = (*width * (1.0 + rate * (score.abs().min(3.0) / TYPICAL - 1.0))).clamp(0.2, 100.0);
+}
+
+/// What each value is above the ground that followed the values before it.
+fn above_ground(rows: &[f64], channels: usize, channel: usize) -> Vec<f64> {
+    let mut column = rows.iter().skip(channel).step_by(channels).copied();
+    let Some(mut ground) = column.next() else { return Vec::new() };
+    let above = |value: f64| {
+        let above = value - ground;
+        ground += FOLLOW * above;
+        above
+    };
+    column.map(above).collect()
 }
 
 /// Residuals of one channel against its past, without the rows whose past is not whole.
@@ -183,7 +229,7 @@ fn residuals(recordings: &[Vec<f64>], channels: usize, channel: usize, past: &Au
     let mut residuals = Vec::new();
     for rows in recordings {
         let mut history = [0.0; LONGEST];
-        for (row, &value) in rows[channel..].iter().step_by(channels).enumerate() {
+        for (row, value) in above_ground(rows, channels, channel).into_iter().enumerate() {
             if row >= LONGEST {
                 residuals.push(value - past.expect(&history));
             }
@@ -228,7 +274,8 @@ fn correlation(scores: &[f64], channels: usize) -> DMatrix<f64> {
 fn explaining(correlation: &DMatrix<f64>) -> Vec<f64> {
     let channels = correlation.nrows();
     let precision = correlation.clone().cholesky().expect("a shrunk correlation is positive definite").inverse();
-    let weight = |row: usize, column: usize| if row == column { 0.0 } else { -precision[(row, column)] / precision[(row, row)] };
+    let weight =
+        |row: usize, column: usize| if row == column { 0.0 } else { -precision[(row, column)] / precision[(row, row)] };
     (0..channels * channels).map(|at| weight(at / channels, at % channels)).collect()
 }
 

@@ -38,7 +38,9 @@ pub enum TrainError {
         found: usize,
     },
     /// The rows do not fill the channels, or not every row has its time.
-    #[error("recording {recording} is not made of whole rows: each needs {channels} readings and, if any has one, a time")]
+    #[error(
+        "recording {recording} is not made of whole rows: each needs {channels} readings and, if any has one, a time"
+    )]
     NotWhole {
         /// Which recording, from 0.
         recording: usize,
@@ -72,8 +74,7 @@ impl Model {
         let rows = filled.iter().map(Vec::len).sum::<usize>() / count;
         let expectation = Expectation::fit(&filled, count);
         let calibration = expectation.judges().then(|| {
-            leaving_devices_out(&filled, count)
-                .unwrap_or_else(|| Calibration::simulated(&expectation, count, rows))
+            leaving_devices_out(&filled, count).unwrap_or_else(|| Calibration::simulated(&expectation, count, rows))
         });
         let spread = Spread::fit(&filled, count);
         let step = usual_step_ms(recordings.iter().map(|recording| recording.times_ms.as_slice()));
@@ -162,10 +163,10 @@ fn first_levels(recordings: &[Vec<f64>], count: usize, spread: &Spread) -> Level
 /// Least and largest value of a channel.
 fn band(recordings: &[Vec<f64>], channel: usize, count: usize) -> Band {
     let empty = Band { least: f64::INFINITY, largest: f64::NEG_INFINITY };
-    recordings.iter().flat_map(|rows| rows.iter().skip(channel).step_by(count)).fold(empty, |band, &value| Band {
-        least: band.least.min(value),
-        largest: band.largest.max(value),
-    })
+    recordings
+        .iter()
+        .flat_map(|rows| rows.iter().skip(channel).step_by(count))
+        .fold(empty, |band, &value| Band { least: band.least.min(value), largest: band.largest.max(value) })
 }
 
 /// Each device judged by a model of the others; None if there are too few.
@@ -175,8 +176,12 @@ fn leaving_devices_out(recordings: &[Vec<f64>], count: usize) -> Option<Calibrat
     }
     let largest: Vec<f64> = (0..recordings.len())
         .flat_map(|left_out| {
-            let others: Vec<Vec<f64>> =
-                recordings.iter().enumerate().filter(|(index, _)| *index != left_out).map(|(_, rows)| rows.clone()).collect();
+            let others: Vec<Vec<f64>> = recordings
+                .iter()
+                .enumerate()
+                .filter(|(index, _)| *index != left_out)
+                .map(|(_, rows)| rows.clone())
+                .collect();
             judged(&Expectation::fit(&others, count), &[], &recordings[left_out], count)
         })
         .collect();

@@ -52,9 +52,8 @@ impl Band {
     /// Which wrong unit explains the reading, as a number for [`name`].
     fn wrong_unit(&self, value: f64) -> Option<u8> {
         let range = self.range();
-        let within = |value: f64, ranges: f64| {
-            value >= self.least - ranges * range && value <= self.largest + ranges * range
-        };
+        let within =
+            |value: f64, ranges: f64| value >= self.least - ranges * range && value <= self.largest + ranges * range;
         if !value.is_finite() || within(value, FAR) {
             return None;
         }

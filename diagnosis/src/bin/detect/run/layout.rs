@@ -112,11 +112,12 @@ fn time_ms(cell: &str) -> Option<i64> {
 }
 
 /// Whether a column has times: dates under any name, or numbers that go forward under a name that
-/// says so.
+/// says so. One in ten may be wrong: a wrong time is an error of its row, not of its column.
 fn is_time(name: &str, ahead: &[Row], column: usize) -> bool {
-    let mut cells = ahead.iter().map(|row| row.cell(column));
-    if cells.clone().any(|cell| number(cell).is_none()) {
-        return cells.all(|cell| time_ms(cell).is_some());
+    let cells = ahead.iter().map(|row| row.cell(column));
+    let no_number = cells.clone().filter(|cell| number(cell).is_none());
+    if no_number.clone().next().is_some() {
+        return no_number.clone().filter(|cell| time_ms(cell).is_some()).count() * 10 >= ahead.len() * 9;
     }
     let times: Option<Vec<i64>> = cells.map(time_ms).collect();
     let Some(times) = times.filter(|_| TIME_NAMES.contains(&name.to_lowercase().as_str())) else { return false };
@@ -131,6 +132,5 @@ fn counts(ahead: &[Row], column: usize) -> bool {
 
 fn is_text(ahead: &[Row], column: usize) -> bool {
     let mut cells = ahead.iter().map(|row| row.cell(column));
-    cells.clone().any(|cell| number(cell).is_none())
-        && cells.all(|cell| number(cell).is_none_or(f64::is_nan))
+    cells.clone().any(|cell| number(cell).is_none()) && cells.all(|cell| number(cell).is_none_or(f64::is_nan))
 }

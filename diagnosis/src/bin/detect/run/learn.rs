@@ -33,7 +33,9 @@ pub fn from_folder(folder: &Path, layout: &mut Layout, ignore: &[String]) -> Res
         bail!("{}: column `{name}` was learned from but is not in the file to judge", files[0].0.name());
     }
     for (_, new) in layout.channels.extract_if(.., |(_, name)| !names.contains(name)) {
-        layout.notes.push(format!("column `{new}` is new: no recording in {} has it, it is not judged", folder.display()));
+        layout
+            .notes
+            .push(format!("column `{new}` is new: no recording in {} has it, it is not judged", folder.display()));
     }
     let mut recordings = Vec::new();
     for (source, ahead, found) in &mut files {

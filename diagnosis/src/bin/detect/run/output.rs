@@ -107,10 +107,13 @@ struct Summary {
 impl Output {
     pub fn create(path: Option<&Path>, json: bool) -> Result<Self> {
         let writer: Box<dyn Write> = match path {
-            Some(path) => Box::new(File::create(path).with_context(|| format!("{}: cannot be written", path.display()))?),
+            Some(path) => {
+                Box::new(File::create(path).with_context(|| format!("{}: cannot be written", path.display()))?)
+            }
             None => Box::new(io::stdout()),
         };
-        let sink = if json { Sink::Json(BufWriter::new(writer)) } else { Sink::Csv(Box::new(Writer::from_writer(writer))) };
+        let sink =
+            if json { Sink::Json(BufWriter::new(writer)) } else { Sink::Csv(Box::new(Writer::from_writer(writer))) };
         let mut output = Self { sink, summary: Summary::default() };
         if let Sink::Csv(writer) = &mut output.sink {
             let written = writer.write_record(["row", "score", "p_value", "flag", "changepoint", "channels"]);
@@ -182,7 +185,12 @@ impl Summary {
         eprintln!("flag: {flagged} rows; p_value at most 0.01: {surprising} rows");
         let listed: Vec<String> = self.changepoints.iter().map(u64::to_string).collect();
         let more = if self.changepoint_count > Self::LISTED as u64 { ", …" } else { "" };
-        eprintln!("changepoints: {}{}{}{more}", self.changepoint_count, if listed.is_empty() { "" } else { " at rows " }, listed.join(", "));
+        eprintln!(
+            "changepoints: {}{}{}{more}",
+            self.changepoint_count,
+            if listed.is_empty() { "" } else { " at rows " },
+            listed.join(", ")
+        );
         for (standing, count) in &self.standings {
             eprintln!("{count} rows: {standing}");
         }
