@@ -51,6 +51,7 @@ impl Tape {
     }
 
     /// Carries out the first `runs` runs.
+    #[inline(always)]
     pub fn run<N: Copy + Add<Output = N> + Mul<Output = N>>(&self, numbers: &mut [N], runs: usize) {
         let mut at = self.given;
         let mut operands = self.operands.as_slice();
