@@ -37,6 +37,7 @@
 
 mod advise;
 mod appliance;
+pub mod calibration;
 mod catalogue;
 pub mod detection;
 mod detector;
