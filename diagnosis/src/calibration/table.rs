@@ -5,10 +5,10 @@ use thiserror::Error;
 
 use super::Tail;
 
-/// The tail begins where so many units are left, within the two rates below: fewer cannot tell its
+/// The tail begins where so many scores are left, within the two rates below: fewer cannot tell its
 /// shape, and a tail that begins in the bulk is none.
-const TAIL_UNITS: f64 = 200.0;
-const TAIL_FROM: (f64, f64) = (1e-3, 0.1);
+const TAIL_SCORES: f64 = 300.0;
+const TAIL_FROM: (f64, f64) = (1e-3, 0.2);
 
 /// Beyond the rarest unit seen, a tail is believed for this many more powers of ten.
 const DECADES_BEYOND: f64 = 3.0;
@@ -80,7 +80,7 @@ impl Calibration {
             return Err(CalibrationError::NotFinite { at });
         }
         scores.sort_unstable_by(|a, b| b.total_cmp(a));
-        let tail_from = (TAIL_UNITS / units as f64).clamp(TAIL_FROM.0, TAIL_FROM.1);
+        let tail_from = (TAIL_SCORES / scores.len() as f64).clamp(TAIL_FROM.0, TAIL_FROM.1);
         let mut table = Stored { scores: vec![], ln_p: vec![], tail: None, floor: floor(units), units };
         for p in rates(tail_from) {
             let reached = (p * (scores.len() + 1) as f64).floor() as usize;
@@ -92,7 +92,9 @@ impl Calibration {
         let beyond = scores.iter().take_while(|score| **score > threshold);
         let mut excesses: Vec<f64> = beyond.map(|score| f64::from(score - threshold)).collect();
         excesses.reverse();
-        table.tail = Tail::fit(&excesses);
+        // Of many scores of a unit, the largest repeat each other.
+        let independent = if scores.len() > units { excesses.len().min(units / 10) } else { excesses.len() };
+        table.tail = Tail::fit(&excesses, independent);
         Ok(Self(table))
     }
 

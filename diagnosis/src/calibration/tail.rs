@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Standard deviation of what shapes are expected before any value is seen, around 0 (an
 /// exponential tail): scores here are made to look like −ln p, whose tail is exponential.
-const PRIOR_SHAPE_SD: f64 = 0.1;
+const PRIOR_SHAPE_SD: f64 = 0.05;
 
 /// Shapes beyond are errors of a small sample: −0.5 ends too soon, 0.5 has no variance.
 const SHAPE: (f64, f64) = (-0.5, 0.5);
@@ -22,8 +22,9 @@ pub struct Tail {
 impl Tail {
     /// Fits probability-weighted moments (Hosking & Wallis 1987, eq. 7) and draws the shape towards
     /// 0 by how little the sample knows of it; the scale then keeps the mean excess. `excesses` are
-    /// the values minus the threshold, ascending, at least 0. None if they are all 0 or fewer than 5.
-    pub fn fit(excesses: &[f64]) -> Option<Self> {
+    /// the values minus the threshold, ascending, at least 0; `independent` is how many of them are
+    /// no mere repetitions of others. None if they are all 0 or fewer than 5.
+    pub fn fit(excesses: &[f64], independent: usize) -> Option<Self> {
         let n = excesses.len() as f64;
         let mean = excesses.iter().sum::<f64>() / n;
         if excesses.len() < 5 || !mean.is_finite() || mean <= 0.0 {
@@ -33,7 +34,7 @@ impl Tail {
         let weighted = excesses.iter().enumerate().map(|(at, value)| rank(at) * value).sum::<f64>() / n;
         let raw = 2.0 - mean / (mean - 2.0 * weighted);
         // Var(ξ) of the moments at ξ = 0 is 4/3 / n.
-        let known = 1.0 / (1.0 + 4.0 / 3.0 / (n * PRIOR_SHAPE_SD * PRIOR_SHAPE_SD));
+        let known = 1.0 / (1.0 + 4.0 / 3.0 / (independent as f64 * PRIOR_SHAPE_SD * PRIOR_SHAPE_SD));
         let shape = if raw.is_finite() { (raw * known).clamp(SHAPE.0, SHAPE.1) } else { 0.0 };
         Some(Self { scale: mean * (1.0 - shape), shape })
     }

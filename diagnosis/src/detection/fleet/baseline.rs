@@ -45,10 +45,10 @@ pub(super) struct Model {
     pub plausible: [Lanes; 2],
     /// The same for inputs: beyond, nobody knows what they do.
     pub known_inputs: [[f32; MAX_INPUTS]; 2],
-    /// Rows that "this device scatters as the fleet does" counts for, and the fleet's mean of the
-    /// bounded squares.
+    /// Rows that "this device scatters as the fleet does" counts for, and 1 / the fleet's
+    /// mean of bounded squares.
     pub spread_prior: Lanes,
-    pub spread_mean: Lanes,
+    pub spread_scale: Lanes,
     /// Rows that teach a device's scale.
     pub spread_rows: f32,
     /// One for each mode; None if the mode was seen too seldom to know it.
@@ -75,13 +75,19 @@ pub(super) struct Mode {
     /// Rows that teach the fixed offset, and the least weight of a row in the adapting one.
     pub fixed_rows: f32,
     pub adapt_gain: f32,
-    /// Variance of the EWMA, and the inverse of its covariance.
+    /// Variance of the EWMA, and the inverse of its covariance; 1 / the one, the diagonal of the other.
     pub ewma_variance: Lanes,
     pub ewma_precision: Square,
-    /// Inverse covariance of a sample within the directions that healthy devices hardly use; 0 without any.
+    pub ewma_inverse: Lanes,
+    pub ewma_own: Lanes,
+    /// Inverse covariance of a sample within the directions that healthy devices hardly use, 0
+    /// without any; 1 / its diagonal, 0 where that is 0.
     pub remainder: Square,
+    pub remainder_own: Lanes,
     /// 1 / level that the CUSUM reaches in one row of a hundred.
     pub cusum_unit: Lanes,
+    /// It goes no higher: a device that has recovered is soon seen to have.
+    pub cusum_cap: Lanes,
     /// 1 / variance of the adapting offset minus the fixed one.
     pub drift_unit: Lanes,
     pub levels: Levels,
@@ -208,9 +214,9 @@ impl Model {
         if !self.plausible.iter().flatten().chain(self.known_inputs.iter().flatten()).all(|end| end.is_finite()) {
             return damaged("plausible and known_inputs", "finite");
         }
-        let spread = self.spread_prior.iter().chain(&self.spread_mean).chain([&self.spread_rows]);
+        let spread = self.spread_prior.iter().chain(&self.spread_scale).chain([&self.spread_rows]);
         if !spread.into_iter().all(|number| *number > 0.0 && number.is_finite()) {
-            return damaged("spread_prior, spread_mean and spread_rows", "above 0");
+            return damaged("spread_prior, spread_scale and spread_rows", "above 0");
         }
         self.modes.iter().flatten().try_for_each(Mode::check)
     }
@@ -221,7 +227,16 @@ impl Mode {
         let damaged = |field, rule| Err(BaselineError::Damaged { field, rule });
         let squares = self.ewma_precision.iter().chain(&self.remainder);
         let tables = self.slopes.iter().chain(&self.hours).chain(squares).flatten();
-        let lanes = [&self.autocorrelation, &self.offset_bound, &self.cusum_unit, &self.drift_unit];
+        let lanes = [
+            &self.ewma_inverse,
+            &self.ewma_own,
+            &self.remainder_own,
+            &self.autocorrelation,
+            &self.offset_bound,
+            &self.cusum_unit,
+            &self.cusum_cap,
+            &self.drift_unit,
+        ];
         if !tables.chain(lanes.into_iter().flatten()).chain(self.levels.numbers()).all(|n| n.is_finite()) {
             return damaged("modes", "finite numbers throughout");
         }

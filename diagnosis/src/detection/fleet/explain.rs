@@ -1,11 +1,13 @@
 //! Why a device is strange, in words that a fault tree takes.
 
 use super::lanes::{Lanes, lanes, times};
-use super::step::blame;
 use super::{Baseline, Monitor, Statistic, Verdict};
 use crate::calibration::likelihood::{Labelled, bound};
 use crate::detection::Evidence;
 
+// A channel's part in a quadratic form x'Mx is how much of it goes if this channel alone is put right,
+// (Mx)²/M (reconstruction-based contribution, Alcala & Qin 2009): the faulty channel of a single fault
+// has the largest.
 impl Monitor {
     /// The channels that carry a statistic, with shares that sum to 1, largest first; channels
     /// below 1 % are left out. `mode` is that of the last row. Empty if nothing carries it.
@@ -17,7 +19,7 @@ impl Monitor {
             Statistic::Cusum => lanes(|c| self.up[c].max(self.down[c]) * model.cusum_unit[c]).map(|part| part * part),
             Statistic::Shift => {
                 let product = times(&model.ewma_precision, &self.ewma);
-                lanes(|c| blame(product[c], model.ewma_precision[c][c]))
+                lanes(|c| if model.ewma_own[c] > 0.0 { product[c].powi(2) / model.ewma_own[c] } else { 0.0 })
             }
             Statistic::Remainder => self.remainder,
             Statistic::Drift => lanes(|c| (own.adapting[c] - own.fixed[c]).powi(2) * model.drift_unit[c]),

@@ -10,21 +10,41 @@ pub(super) type Square = [Lanes; MAX_CHANNELS];
 
 pub(super) const ZERO: Lanes = [0.0; MAX_CHANNELS];
 
+/// A loop, not `from_fn`: it is always inlined and becomes vector instructions.
 #[inline(always)]
-pub(super) fn lanes(of: impl FnMut(usize) -> f32) -> Lanes {
-    std::array::from_fn(of)
+pub(super) fn lanes(mut of: impl FnMut(usize) -> f32) -> Lanes {
+    let mut values = ZERO;
+    for (channel, value) in values.iter_mut().enumerate() {
+        *value = of(channel);
+    }
+    values
 }
 
 #[inline(always)]
 pub(super) fn sum(values: &Lanes) -> f32 {
-    let four: [f32; 4] = std::array::from_fn(|i| values[i] + values[i + 4]);
-    (four[0] + four[2]) + (four[1] + four[3])
+    let [a, b, c, d, e, f, g, h] = values;
+    ((a + e) + (c + g)) + ((b + f) + (d + h))
+}
+
+/// The larger of two; the second if one is NaN. `f32::max` takes more instructions to be right about NaN.
+#[inline(always)]
+pub(super) fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
+/// The smaller of two; the second if one is NaN.
+#[inline(always)]
+pub(super) fn smaller(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
 }
 
 #[inline(always)]
 pub(super) fn largest(values: &Lanes) -> f32 {
-    let four: [f32; 4] = std::array::from_fn(|i| values[i].max(values[i + 4]));
-    four[0].max(four[2]).max(four[1].max(four[3]))
+    let mut half = [0.0; MAX_CHANNELS / 2];
+    for (at, value) in half.iter_mut().enumerate() {
+        *value = larger(values[at], values[at + MAX_CHANNELS / 2]);
+    }
+    larger(larger(half[0], half[2]), larger(half[1], half[3]))
 }
 
 /// A symmetric matrix times a vector, column by column.

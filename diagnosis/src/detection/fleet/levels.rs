@@ -5,6 +5,11 @@ use serde::{Deserialize, Serialize};
 /// How many statistics are watched; [`Statistic`](super::Statistic) names them.
 pub(super) const STATISTICS: usize = 5;
 
+/// What drift, the last statistic, counts for. It changes over days, so that a training fleet shows
+/// few independent values of it, and what it seldom reaches is hard to know. At half weight healthy
+/// devices hardly ever lead with it, and a slow fault is found a little later.
+const DRIFT_WEIGHT: f32 = 0.5;
+
 /// Makes every statistic comparable: its score is about −ln of how often a healthy row reaches it.
 /// A line through the median and the 99 % quantile; the tails of squares and of CUSUMs are
 /// exponential, so that the line stays true beyond. What is not true about it, the calibration of
@@ -25,7 +30,8 @@ impl Levels {
             let (median, rare) = (quantile(0.5), quantile(0.99));
             levels.median[statistic] = median;
             // A statistic that healthy rows never move is not watched.
-            levels.rise[statistic] = if rare > median { 50f32.ln() / (rare - median) } else { 0.0 };
+            let weight = if statistic + 1 == STATISTICS { DRIFT_WEIGHT } else { 1.0 };
+            levels.rise[statistic] = if rare > median { weight * 50f32.ln() / (rare - median) } else { 0.0 };
         }
         levels
     }

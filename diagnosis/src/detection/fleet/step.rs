@@ -3,8 +3,9 @@
 use thiserror::Error;
 
 use super::baseline::{Mode, Model};
-use super::lanes::{Lanes, lanes, largest, sum, times};
+use super::lanes::{Lanes, lanes, larger, largest, smaller, sum, times};
 use super::levels::STATISTICS;
+use super::schema::{MAX_CHANNELS, MAX_MODES};
 use super::{Baseline, Monitor, Row};
 
 /// Weight λ of the newest row in the EWMAs: it remembers about ten rows.
@@ -16,9 +17,6 @@ const SLACK: f32 = 0.5;
 /// More slack for each standard deviation by which the device's offset is uncertain, lest the
 /// uncertainty be summed up.
 const UNCERTAIN_SLACK: f32 = 2.0;
-
-/// The CUSUM goes no higher, in units of its 99 % level: a device that has recovered is soon seen to have.
-const CUSUM_CAP: f32 = 4.0;
 
 /// Largest deviation that one row counts for, in standard deviations: one wild row is no change.
 pub(super) const WILDEST: f32 = 6.0;
@@ -155,6 +153,14 @@ pub(super) struct Signs<'a> {
     pub implausible: u8,
 }
 
+/// How uncertain a device's place is, in parts of the variance of its rows.
+struct Doubt {
+    all: Lanes,
+    /// The part that comes from having been drawn to the fleet. Each channel has its own, so that
+    /// it shows most where channels move together; the rest follows them.
+    prior: Lanes,
+}
+
 impl Monitor {
     /// Takes one row. Allocates nothing.
     ///
@@ -162,6 +168,7 @@ impl Monitor {
     /// A row of another width, or another baseline's monitor; the state is as before.
     pub fn step(&mut self, baseline: &Baseline, row: &Row<'_>) -> Result<Step, StepError> {
         self.fits(baseline, row)?;
+        self.summon(row.mode);
         let finished = match self.admit(&baseline.parts.model, row.time_ms) {
             Ok(finished) => finished.map(|score| baseline.parts.unit.p(score)),
             Err(skip) => return Ok(Step::Skipped(skip)),
@@ -170,6 +177,15 @@ impl Monitor {
             Ok(signs) => Step::Judged(self.judge(baseline, row.time_ms, &signs, finished)),
             Err(skip) => Step::Skipped(skip),
         })
+    }
+
+    /// Touches the cache lines that the step will need, so that memory fetches them side by side and
+    /// not one after the other as they come up.
+    #[inline(always)]
+    fn summon(&self, mode: u8) {
+        let own = &self.modes[usize::from(mode) % MAX_MODES];
+        let fast = [self.ewma[7], self.down[7], self.remainder[7], self.spread_rows[7]];
+        std::hint::black_box((fast, own.fixed[0], own.adapting[7], own.rows[7]));
     }
 
     fn fits(&self, baseline: &Baseline, row: &Row<'_>) -> Result<(), StepError> {
@@ -219,26 +235,28 @@ impl Monitor {
         let Some(Some(mode)) = model.modes.get(place) else { return Err(Skip::UnknownMode) };
         check_inputs(model, row.inputs)?;
         let expected = mode.expect(row.time_ms, row.inputs);
-        let value = lanes(|c| row.channels.get(c).copied().unwrap_or(f32::NAN));
+        let mut value = [f32::NAN; MAX_CHANNELS];
+        value[..row.channels.len()].copy_from_slice(row.channels);
         let [lowest, highest] = &model.plausible;
-        let there: [bool; 8] = std::array::from_fn(|c| value[c] >= lowest[c] && value[c] <= highest[c]);
-        let residual = lanes(|c| if there[c] { (value[c] - expected[c]) * mode.inverse_scale[c] } else { 0.0 });
-        let (missing, implausible) = absent(row.channels, &there);
+        let present = lanes(|c| if value[c] >= lowest[c] && value[c] <= highest[c] { 1.0 } else { 0.0 });
+        let residual = lanes(|c| if present[c] > 0.0 { (value[c] - expected[c]) * mode.inverse_scale[c] } else { 0.0 });
+        let (missing, implausible) = absent(row.channels, &present);
         if (missing | implausible).count_ones() as usize == row.channels.len() {
             return Err(Skip::NoChannel(missing, implausible));
         }
 
-        let present = lanes(|c| f32::from(u8::from(there[c])));
         let (deviation, doubt) = self.deviate(model, mode, place, &residual, &present);
+        let trust = lanes(|c| 1.0 / (1.0 + doubt.all[c] * mode.ewma_inverse[c] + doubt.prior[c] * mode.ewma_own[c]));
+        let trust = trust.map(f32::sqrt);
         let offsets = &self.modes[place];
-        let prior_dominated = (0..row.channels.len()).any(|c| there[c] && offsets.rows[c] < mode.offset_prior[c]);
-        self.accumulate(mode, &deviation, &doubt);
-        let statistics = self.statistics(mode, place, &doubt);
+        let prior_dominated =
+            (0..row.channels.len()).any(|c| present[c] > 0.0 && offsets.rows[c] < mode.offset_prior[c]);
+        self.accumulate(mode, &deviation, &doubt.all, &trust);
+        let statistics = self.statistics(mode, place, &doubt.all, &trust);
         Ok(Signs { mode, place, deviation, statistics, prior_dominated, missing, implausible })
     }
 
-    /// The deviation from the device's own place, and the part of its variance that is doubt about
-    /// that place. Then the device's place and scale learn from the row.
+    /// The deviation from the device's own place, and the doubt about that place. Then the device's place and scale learn from the row.
     #[inline(always)]
     fn deviate(
         &mut self,
@@ -247,66 +265,65 @@ impl Monitor {
         place: usize,
         residual: &Lanes,
         present: &Lanes,
-    ) -> (Lanes, Lanes) {
+    ) -> (Lanes, Doubt) {
         let own = &mut self.modes[place];
-        let doubt = lanes(|c| mode.long_run[c] * (1.0 / (own.rows[c] + mode.offset_prior[c])).max(mode.adapt_gain));
-        let predictive = lanes(|c| (self.spread[c].clamp(SPREAD.0, SPREAD.1) + doubt[c]).sqrt());
+        let share = lanes(|c| 1.0 / (own.rows[c] + mode.offset_prior[c]));
+        let doubt = lanes(|c| mode.long_run[c] * larger(share[c], mode.adapt_gain));
+        let prior = lanes(|c| mode.long_run[c] * mode.offset_prior[c] * share[c] * share[c]);
+        let variance = lanes(|c| self.spread[c] + doubt[c]);
+        let predictive = variance.map(f32::sqrt);
         let off = lanes(|c| (residual[c] - own.adapting[c]) * present[c]);
-        let deviation = lanes(|c| (off[c] / predictive[c]).clamp(-WILDEST, WILDEST));
+        let deviation = lanes(|c| bounded(off[c] / predictive[c], WILDEST));
         if !self.frozen {
             let rows = lanes(|c| own.rows[c] + present[c]);
             let gain = lanes(|c| 1.0 / (rows[c] + mode.offset_prior[c]));
-            let bound = lanes(|c| WILDEST * predictive[c]);
-            let learnt = lanes(|c| {
-                own.fixed[c] + gain[c] * present[c] * (residual[c] - own.fixed[c]).clamp(-bound[c], bound[c])
-            });
+            let from_fixed = lanes(|c| (residual[c] - own.fixed[c]) * present[c]);
             own.fixed = lanes(|c| {
-                let learnt = learnt[c].clamp(-mode.offset_bound[c], mode.offset_bound[c]);
-                if own.rows[c] < mode.fixed_rows { learnt } else { own.fixed[c] }
+                let learnt = own.fixed[c] + gain[c] * bounded(from_fixed[c], WILDEST * predictive[c]);
+                if own.rows[c] < mode.fixed_rows { bounded(learnt, mode.offset_bound[c]) } else { own.fixed[c] }
             });
-            own.adapting = lanes(|c| own.adapting[c] + gain[c].max(mode.adapt_gain) * deviation[c] * predictive[c]);
-            own.rows = lanes(|c| rows[c].min(MOST_ROWS));
-            let square = lanes(|c| (off[c] * off[c] / (1.0 + doubt[c])).min(WILDEST * WILDEST) / model.spread_mean[c]);
+            own.adapting = lanes(|c| own.adapting[c] + larger(gain[c], mode.adapt_gain) * deviation[c] * predictive[c]);
+            own.rows = lanes(|c| smaller(rows[c], MOST_ROWS));
+            let square =
+                lanes(|c| smaller(off[c] * off[c] / (1.0 + doubt[c]), WILDEST * WILDEST) * model.spread_scale[c]);
             let learns = lanes(|c| if self.spread_rows[c] < model.spread_rows { present[c] } else { 0.0 });
             self.spread_rows = lanes(|c| self.spread_rows[c] + learns[c]);
             self.spread = lanes(|c| {
                 let gain = learns[c] / (self.spread_rows[c] + model.spread_prior[c]);
-                self.spread[c] + gain * (square[c] - self.spread[c])
+                smaller(larger(self.spread[c] + gain * (square[c] - self.spread[c]), SPREAD.0), SPREAD.1)
             });
         }
-        (deviation, lanes(|c| doubt[c] / (predictive[c] * predictive[c])))
+        let inverse = lanes(|c| 1.0 / variance[c]);
+        (deviation, Doubt { all: lanes(|c| doubt[c] * inverse[c]), prior: lanes(|c| prior[c] * inverse[c]) })
     }
 
     #[inline(always)]
-    fn accumulate(&mut self, mode: &Mode, deviation: &Lanes, doubt: &Lanes) {
+    fn accumulate(&mut self, mode: &Mode, deviation: &Lanes, doubt: &Lanes, trust: &Lanes) {
         let slack = lanes(|c| SLACK + UNCERTAIN_SLACK * doubt[c].sqrt());
-        let cap = lanes(|c| CUSUM_CAP / mode.cusum_unit[c]);
         self.ewma = lanes(|c| self.ewma[c] + EWMA_WEIGHT * (deviation[c] - self.ewma[c]));
-        self.up = lanes(|c| (self.up[c] + deviation[c] - slack[c]).max(0.0).min(cap[c]));
-        self.down = lanes(|c| (self.down[c] - deviation[c] - slack[c]).max(0.0).min(cap[c]));
-        let product = times(&mode.remainder, deviation);
+        self.up = lanes(|c| smaller(larger(self.up[c] + deviation[c] - slack[c], 0.0), mode.cusum_cap[c]));
+        self.down = lanes(|c| smaller(larger(self.down[c] - deviation[c] - slack[c], 0.0), mode.cusum_cap[c]));
+        let product = times(&mode.remainder, &lanes(|c| deviation[c] * trust[c]));
         self.remainder = lanes(|c| {
-            let part = blame(product[c], mode.remainder[c][c]);
+            let part = product[c] * product[c] * mode.remainder_own[c];
             self.remainder[c] + EWMA_WEIGHT * (part - self.remainder[c])
         });
     }
 
     #[inline(always)]
-    fn statistics(&self, mode: &Mode, place: usize, doubt: &Lanes) -> [f32; STATISTICS] {
+    fn statistics(&self, mode: &Mode, place: usize, doubt: &Lanes, trust: &Lanes) -> [f32; STATISTICS] {
         let own = &self.modes[place];
-        let known = lanes(|c| mode.ewma_variance[c] / (mode.ewma_variance[c] + doubt[c]));
-        let ewma = lanes(|c| self.ewma[c] * known[c].sqrt());
+        let precision = lanes(|c| 1.0 / (mode.ewma_variance[c] + doubt[c]));
+        let ewma = lanes(|c| self.ewma[c] * trust[c]);
         let product = times(&mode.ewma_precision, &ewma);
-        let drift = lanes(|c| {
-            let drift = own.adapting[c] - own.fixed[c];
-            if own.rows[c] < mode.fixed_rows { 0.0 } else { drift * drift * mode.drift_unit[c] }
-        });
+        let drift = lanes(|c| own.adapting[c] - own.fixed[c]);
+        let drift = lanes(|c| drift[c] * drift[c] * mode.drift_unit[c]);
         [
-            largest(&lanes(|c| ewma[c] * ewma[c] / mode.ewma_variance[c])),
-            largest(&lanes(|c| self.up[c].max(self.down[c]) * mode.cusum_unit[c])),
+            largest(&lanes(|c| self.ewma[c] * self.ewma[c] * precision[c])),
+            largest(&lanes(|c| larger(self.up[c], self.down[c]) * mode.cusum_unit[c])),
             sum(&lanes(|c| ewma[c] * product[c])),
             sum(&self.remainder),
-            largest(&drift),
+            largest(&lanes(|c| if own.rows[c] < mode.fixed_rows { 0.0 } else { drift[c] })),
         ]
     }
 
@@ -357,16 +374,14 @@ impl Monitor {
     }
 }
 
+/// `clamp` without the branch that checks its bounds.
+#[inline(always)]
+fn bounded(value: f32, bound: f32) -> f32 {
+    smaller(larger(value, -bound), bound)
+}
+
 /// Counting further would be in vain: f32 counts to 2^24.
 const MOST_ROWS: f32 = 1e7;
-
-/// A channel's part in a quadratic form x'Mx: how much of it goes if this channel alone is put
-/// right, (Mx)²/M (reconstruction-based contribution, Alcala & Qin 2009). The faulty channel of a
-/// single fault has the largest.
-#[inline(always)]
-pub(super) fn blame(product: f32, diagonal: f32) -> f32 {
-    if diagonal > 0.0 { product * product / diagonal } else { 0.0 }
-}
 
 #[inline(always)]
 fn check_inputs(model: &Model, inputs: &[f32]) -> Result<(), Skip> {
@@ -382,11 +397,11 @@ fn check_inputs(model: &Model, inputs: &[f32]) -> Result<(), Skip> {
 
 /// Bits of the channels that are missing, and of those that are implausible.
 #[inline(always)]
-fn absent(channels: &[f32], there: &[bool; 8]) -> (u8, u8) {
+fn absent(channels: &[f32], present: &Lanes) -> (u8, u8) {
     let (mut missing, mut implausible) = (0, 0);
     for (channel, value) in channels.iter().enumerate() {
         missing |= u8::from(!value.is_finite()) << channel;
-        implausible |= u8::from(value.is_finite() && !there[channel]) << channel;
+        implausible |= u8::from(value.is_finite() && present[channel] == 0.0) << channel;
     }
     (missing, implausible)
 }

@@ -141,6 +141,10 @@ fn centre(mode: &mut Mode, channel: usize, variances: &Variances, least: f64) {
 
 /// How much devices differ in scatter: the same analysis, of squares around the device's mean.
 fn learn_spread(model: &mut Model, histories: &[&History], residuals: &[Vec<Nested>]) {
+    let fleet: Vec<Vec<f64>> = residuals
+        .iter()
+        .map(|mode| mode.iter().map(|nested| nested.variances().map_or(0.0, |known| known.mean)).collect())
+        .collect();
     let mut squares: Vec<Nested> = model.schema.channels.iter().map(|_| Nested::default()).collect();
     let shared = &*model;
     walk(histories, model.unit_ms, &mut squares, |squares, device, row| {
@@ -150,8 +154,7 @@ fn learn_spread(model: &mut Model, histories: &[&History], residuals: &[Vec<Nest
         {
             let expected = mode.expect(row.time_ms, row.inputs);
             for (channel, value) in plausible(shared, row) {
-                let fleet = residuals[place][channel].variances().map_or(0.0, |known| known.mean);
-                let own = residuals[place][channel].devices[device].1 - fleet;
+                let own = residuals[place][channel].devices[device].1 - fleet[place][channel];
                 let off = (f64::from(value - expected[channel]) - own) * f64::from(mode.inverse_scale[channel]);
                 squares[channel].push((off * off).min(f64::from(WILDEST * WILDEST)));
             }
@@ -161,7 +164,7 @@ fn learn_spread(model: &mut Model, histories: &[&History], residuals: &[Vec<Nest
         let Some(variances) = nested.variances().filter(|known| known.within > 0.0 && known.mean > 0.0) else {
             continue;
         };
-        model.spread_mean[channel] = variances.mean as f32;
+        model.spread_scale[channel] = (1.0 / variances.mean) as f32;
         let between = variances.between.max(LEAST_BETWEEN * variances.mean * variances.mean);
         model.spread_prior[channel] = (variances.long_run * variances.within / between) as f32;
     }
@@ -215,9 +218,12 @@ fn blank() -> Mode {
         adapt_gain: RARE_GAIN,
         ewma_variance: [EWMA_WEIGHT / (2.0 - EWMA_WEIGHT); MAX_CHANNELS],
         ewma_precision: [ZERO; MAX_CHANNELS],
+        ewma_inverse: ZERO,
+        ewma_own: ZERO,
         remainder: [ZERO; MAX_CHANNELS],
-        // So small that the CUSUM has no cap before its level is known.
-        cusum_unit: [1e-6; MAX_CHANNELS],
+        remainder_own: ZERO,
+        cusum_unit: [1.0; MAX_CHANNELS],
+        cusum_cap: [f32::MAX; MAX_CHANNELS],
         drift_unit: ZERO,
         levels: Levels::default(),
     }

@@ -43,7 +43,7 @@ pub(super) fn learn(schema: &Schema, histories: &[&History], settings: &Settings
         plausible,
         known_inputs,
         spread_prior: [1.0; 8],
-        spread_mean: [1.0; 8],
+        spread_scale: [1.0; 8],
         spread_rows: 1.0,
         modes: vec![None; schema.modes.len()],
     })
