@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// Discoveries that still pay for tests. Older ones pay next to nothing; to forget them only makes
 /// the budget more careful.
-const REMEMBERED: usize = 1024;
+const REMEMBERED: usize = 256;
 
 /// A level that is no level.
 #[derive(Debug, Clone, PartialEq, Error)]
