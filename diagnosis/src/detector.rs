@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::drift::{Drift, DriftState};
 use crate::expression::evaluate::{flag, number};
 use crate::expression::{Flag, Values};
+use crate::model_symptom::ModelSymptom;
 
 /// What watches for one symptom.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +42,8 @@ pub(crate) enum Test {
         ok: Option<Flag>,
     },
     Drift(Drift),
+    /// No sample tells anything: a model does, from outside.
+    Model(ModelSymptom),
 }
 
 /// What one sample tells a detector.
@@ -131,6 +134,7 @@ impl Detector {
                 (Some(state), Some(value)) => drift.step(state, value, dt_ms),
                 _ => Outcome::NotApplicable,
             },
+            Test::Model(_) => Outcome::NotApplicable,
         }
     }
 
@@ -141,6 +145,7 @@ impl Detector {
                 let value = Some(number(of, values)? as f32).filter(|value| value.is_finite())?;
                 Some(if of.is_time(values) { Measured::Seconds(value) } else { Measured::Number(value) })
             }
+            Test::Model(_) => None,
             Test::Drift(_) => state.drift.as_ref().map(|drift| Measured::Number(drift.level() as f32)),
         }
     }

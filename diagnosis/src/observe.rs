@@ -4,6 +4,7 @@ use firmware_proto::{DeviceTime, MessageOrder, Value};
 use serde::Serialize;
 
 use crate::appliance::ApplianceType;
+use crate::detection;
 use crate::detector::{DetectorState, Latch, Measured};
 use crate::state::DeviceState;
 
@@ -59,6 +60,7 @@ pub fn observe(ty: &ApplianceType, state: &mut DeviceState, sample: &Sample<'_>)
 /// Trouble begins: that a symptom was looked for and not found *before* says nothing of
 /// this trouble, so absence must be shown anew.
 fn forget_absence(state: &mut DeviceState) {
+    state.forget_calm_evidence();
     state.detectors.iter_mut().filter(|d| d.latch != Latch::Present).for_each(DetectorState::forget_absence);
 }
 
@@ -82,11 +84,28 @@ pub(crate) fn why(ty: &ApplianceType, state: &DeviceState, index: usize) -> Stri
         None => String::new(),
     };
     let age = state.time().map_or(0, |now| now.ms().saturating_sub(seen.since_ms));
+    if let Some(evidence) = state.evidence(ty, index) {
+        return why_of_model(&detector.name, evidence);
+    }
     match seen.latch {
         Latch::Present => format!("{} ({}{measured}) for {}", detector.name, detector.rule, duration_text(age)),
         Latch::Absent => format!("{}: looked for and not seen ({}{measured})", detector.name, detector.rule),
         Latch::Unknown => format!("{}: too little was seen to tell", detector.name),
     }
+}
+
+/// What a model said of one symptom, for people.
+fn why_of_model(name: &str, evidence: &detection::Evidence) -> String {
+    let channels = evidence.channels.iter().map(|(channel, share)| format!("{channel} {:.0} %", share * 100.0));
+    let channels: Vec<String> = channels.collect();
+    let (version, (from, to)) = (&evidence.model_version, evidence.window_ms);
+    let seen = if evidence.log_likelihood_ratio > 0.0 { "" } else { ": looked for and not seen" };
+    format!(
+        "{name}{seen} (model {version}, p = {}: {}) over {}",
+        rounded(evidence.p_value),
+        channels.join(", "),
+        duration_text(to.saturating_sub(from))
+    )
 }
 
 /// Three significant digits, without trailing zeros.

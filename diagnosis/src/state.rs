@@ -2,11 +2,15 @@
 
 use firmware_proto::{DeviceTime, MessageOrder, Value};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::appliance::ApplianceType;
+use crate::detection::Evidence;
 use crate::detector::{DetectorState, Latch, Test};
 use crate::expression::slot::Step;
 use crate::expression::{Slot, SlotState, Values};
+use crate::inference::Weights;
+use crate::observe::{Observation, why};
 
 /// What is remembered of one device between two samples: bounded, and ready to be stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,12 +22,79 @@ pub struct DeviceState {
     latest: Vec<Option<Latest>>,
     slots: Vec<SlotState>,
     pub(crate) detectors: Vec<DetectorState>,
+    /// What models said last, at most one statement a symptom.
+    evidence: Vec<Evidence>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Latest {
     time_ms: i64,
     value: Value,
+}
+
+/// Why a model's statement was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum EvidenceError {
+    /// Only a symptom under `[models]` of the catalogue can be spoken for.
+    #[error("{symptom:?} is no model's symptom of {ty}: known are {known}")]
+    UnknownSymptom {
+        /// The appliance type.
+        ty: String,
+        /// What was named.
+        symptom: String,
+        /// What can be named.
+        known: String,
+    },
+    /// A number that says nothing.
+    #[error("{symptom}: {field} is {value}, must be {right}")]
+    BadNumber {
+        /// The symptom.
+        symptom: String,
+        /// Which number.
+        field: &'static str,
+        /// What it was.
+        value: String,
+        /// What would be right.
+        right: &'static str,
+    },
+}
+
+impl EvidenceError {
+    fn unknown(ty: &ApplianceType, symptom: String) -> Self {
+        let known: Vec<&str> = ty.model_symptoms().map(|(key, _)| key).collect();
+        Self::UnknownSymptom { ty: ty.key.clone(), symptom, known: known.join(", ") }
+    }
+}
+
+fn check(evidence: &Evidence) -> Result<(), EvidenceError> {
+    let bad = |field, value: String, right| {
+        Err(EvidenceError::BadNumber { symptom: evidence.symptom.clone(), field, value, right })
+    };
+    let (from, to) = evidence.window_ms;
+    match evidence {
+        e if !e.log_likelihood_ratio.is_finite() => {
+            bad("log_likelihood_ratio", e.log_likelihood_ratio.to_string(), "a finite number")
+        }
+        e if !(0.0..=1.0).contains(&e.p_value) => bad("p_value", e.p_value.to_string(), "from 0 to 1"),
+        e if e.channels.iter().any(|(_, share)| !(0.0..=1.0).contains(share)) => {
+            bad("channels", format!("{:?}", e.channels), "shares from 0 to 1")
+        }
+        _ if from > to => bad("window_ms", format!("({from}, {to})"), "two times, the earlier first"),
+        _ => Ok(()),
+    }
+}
+
+/// Channels of a statement that are kept: more than people read.
+const MAX_CHANNELS: usize = 4;
+
+/// Largest log ratio that counts; beyond it floats gain nothing and lose range.
+const MAX_LOG_RATIO: f64 = 40.0;
+
+/// Virtual evidence (J. Pearl, Probabilistic Reasoning in Intelligent Systems, 2.2.2): only the
+/// ratio of the two weights matters.
+fn soft(log_likelihood_ratio: f64) -> Weights {
+    let ratio = log_likelihood_ratio.clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO);
+    Weights { present: ratio.min(0.0).exp(), absent: (-ratio).min(0.0).exp() }
 }
 
 /// What became of a stored state.
@@ -59,6 +130,7 @@ impl DeviceState {
             latest: vec![None; ty.datapoints.len()],
             slots: ty.slots.iter().map(Slot::start).collect(),
             detectors: ty.detectors.iter().map(crate::detector::Detector::start).collect(),
+            evidence: Vec::new(),
         }
     }
 
@@ -99,6 +171,7 @@ impl DeviceState {
                 continue;
             }
             self.detectors[index] = detector.start();
+            self.evidence.retain(|evidence| evidence.symptom != detector.key);
             let slots = &mut self.slots;
             let mut restart = |slot: usize| slots[slot] = ty.slots[slot].start();
             match &detector.test {
@@ -107,8 +180,65 @@ impl DeviceState {
                     ok.iter().for_each(|ok| ok.slots(&mut restart));
                 }
                 Test::Drift(drift) => drift.channel.parts(&mut |_| (), &mut restart),
+                Test::Model(_) => {}
             }
         }
+    }
+
+    /// Takes what a model says of a symptom. It replaces what was last said of the same symptom,
+    /// counts until it expires by device time or a repair of a cause it speaks for, and is part of
+    /// the stored state. Its log ratio is that of the symptom: false-alarm and detection rates of
+    /// the catalogue bound what it can do to any cause. Returns what changed; nothing if it is
+    /// older than what is known.
+    ///
+    /// # Errors
+    /// A symptom that is not a model's of this type, and numbers that are none.
+    pub fn take_evidence(
+        &mut self,
+        ty: &ApplianceType,
+        mut evidence: Evidence,
+    ) -> Result<Option<Observation>, EvidenceError> {
+        let index = ty.detectors.iter().position(|d| d.key == evidence.symptom && matches!(d.test, Test::Model(_)));
+        let Some(index) = index else { return Err(EvidenceError::unknown(ty, evidence.symptom)) };
+        check(&evidence)?;
+        if !self.fits(ty) {
+            *self = Self::new(ty);
+        }
+        let now_ms = self.time.unwrap_or_default().ms();
+        // One that lies ahead of the device's clock is from before the clock went back.
+        let counts = |known: &Evidence| known.window_ms.1 <= now_ms && known.window_ms.1 > evidence.window_ms.1;
+        if self.evidence.iter().any(|known| known.symptom == evidence.symptom && counts(known)) {
+            return Ok(None);
+        }
+        evidence.channels.truncate(MAX_CHANNELS);
+        let (llr, time) = (evidence.log_likelihood_ratio, DeviceTime(evidence.window_ms.1));
+        self.evidence.retain(|known| known.symptom != evidence.symptom);
+        self.evidence.push(evidence);
+        let symptom = ty.detectors[index].key.clone();
+        let weighed = ty.model.soft_log_likelihood_ratio(index, soft(llr));
+        Ok(Some(Observation { symptom, present: llr > 0.0, llr: weighed, why: why(ty, self, index), time }))
+    }
+
+    /// What a model said of a symptom, unless it has expired.
+    pub(crate) fn evidence(&self, ty: &ApplianceType, index: usize) -> Option<&Evidence> {
+        let detector = &ty.detectors[index];
+        let Test::Model(model) = &detector.test else { return None };
+        let now_ms = self.time.unwrap_or_default().ms();
+        let counts = |e: &&Evidence| now_ms.saturating_sub(e.window_ms.1).saturating_abs() <= model.expires_ms;
+        self.evidence.iter().find(|evidence| evidence.symptom == detector.key).filter(counts)
+    }
+
+    /// What is known of a symptom: what a model says, else what is latched.
+    pub(crate) fn known(&self, ty: &ApplianceType, index: usize) -> Weights {
+        match self.evidence(ty, index) {
+            Some(evidence) => soft(evidence.log_likelihood_ratio),
+            None => self.detectors[index].latch.weights(),
+        }
+    }
+
+    /// Forgets that models saw nothing.
+    pub(crate) fn forget_calm_evidence(&mut self) {
+        self.evidence.retain(|evidence| evidence.log_likelihood_ratio > 0.0);
     }
 
     /// Bytes in memory, texts left aside.

@@ -168,6 +168,19 @@ fn blocks() -> u16 {
     1
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ModelFile {
+    pub name: String,
+    pub channels: Spanned<Vec<Spanned<String>>>,
+    #[serde(default)]
+    pub inputs: Vec<Spanned<String>>,
+    /// Conditions by the modes' names.
+    pub modes: BTreeMap<String, Spanned<String>>,
+    pub expires: Duration,
+    pub false_alarm: Spanned<f64>,
+}
+
 // faults.toml, beside the tree itself
 
 /// P(symptom present | event), by the key of a cause or gate.
