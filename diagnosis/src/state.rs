@@ -6,9 +6,10 @@ use thiserror::Error;
 
 use crate::appliance::ApplianceType;
 use crate::detection::Evidence;
-use crate::detector::{DetectorState, Latch, Test};
+use crate::detector::{DetectorState, Latch, Test, whole_seconds};
+use crate::drift::DriftState;
 use crate::expression::slot::Step;
-use crate::expression::{Slot, SlotState, Values};
+use crate::expression::{Slot, SlotState, Values, number_of};
 use crate::inference::Weights;
 use crate::observe::{Observation, why};
 
@@ -19,18 +20,24 @@ pub struct DeviceState {
     order: Option<MessageOrder>,
     time: Option<DeviceTime>,
     boot_ms: i64,
-    latest: Vec<Option<Latest>>,
+    latest: Latest,
     slots: Vec<SlotState>,
+    /// Of the detectors that watch for a drift, in their order.
+    drifts: Vec<DriftState>,
     pub(crate) detectors: Vec<DetectorState>,
     /// What models said last, at most one statement a symptom.
     evidence: Vec<Evidence>,
 }
 
+/// The last value of each datapoint and when it came, in device seconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Latest {
-    time_ms: i64,
-    value: Value,
+    values: Vec<f64>,
+    at_s: Vec<u32>,
 }
+
+/// When a value came that never did.
+const NEVER_S: u32 = u32::MAX;
 
 /// Why a model's statement was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -117,7 +124,8 @@ impl Restored {
 
 /// A value older than this is missing, and a silence longer than this breaks every
 /// "held without a break": ten times the longest telemetry interval of the catalogue.
-const STALE_MS: i64 = 600_000;
+const STALE_MS: i64 = STALE_S as i64 * 1_000;
+const STALE_S: u32 = 600;
 
 impl DeviceState {
     /// A device of which nothing is known yet.
@@ -127,9 +135,10 @@ impl DeviceState {
             order: None,
             time: None,
             boot_ms: 0,
-            latest: vec![None; ty.datapoints.len()],
+            latest: Latest { values: vec![0.0; ty.datapoints.len()], at_s: vec![NEVER_S; ty.datapoints.len()] },
             slots: ty.slots.iter().map(Slot::start).collect(),
-            detectors: ty.detectors.iter().map(crate::detector::Detector::start).collect(),
+            drifts: vec![DriftState::default(); ty.detectors.iter().filter(|d| d.drifts()).count()],
+            detectors: vec![DetectorState::default(); ty.detectors.len()],
             evidence: Vec::new(),
         }
     }
@@ -137,9 +146,11 @@ impl DeviceState {
     /// Whether this state was made with the datapoints and detectors of `ty`.
     pub fn fits(&self, ty: &ApplianceType) -> bool {
         self.fingerprint == ty.fingerprint
-            && self.latest.len() == ty.datapoints.len()
+            && self.latest.values.len() == ty.datapoints.len()
+            && self.latest.at_s.len() == ty.datapoints.len()
             && self.slots.len() == ty.slots.len()
             && self.detectors.len() == ty.detectors.len()
+            && self.drifts.len() == ty.detectors.iter().filter(|d| d.drifts()).count()
     }
 
     /// Takes up a stored state if it fits the catalogue, else starts afresh.
@@ -151,11 +162,6 @@ impl DeviceState {
     /// Device time of the newest sample.
     pub fn time(&self) -> Option<DeviceTime> {
         self.time
-    }
-
-    /// The last value of a datapoint, unless it is older than ten minutes against the newest sample.
-    pub fn latest(&self, ty: &ApplianceType, datapoint: &str) -> Option<&Value> {
-        fresh(&self.latest, ty.datapoint(datapoint)?, self.time?.ms())
     }
 
     /// Forgets what spoke for `cause`, so that only later telemetry counts: call it when
@@ -170,7 +176,7 @@ impl DeviceState {
             if !ty.model.speaks_for(index, cause) {
                 continue;
             }
-            self.detectors[index] = detector.start();
+            self.detectors[index] = DetectorState::default();
             self.evidence.retain(|evidence| evidence.symptom != detector.key);
             let slots = &mut self.slots;
             let mut restart = |slot: usize| slots[slot] = ty.slots[slot].start();
@@ -179,7 +185,10 @@ impl DeviceState {
                     violated.slots(&mut restart);
                     ok.iter().for_each(|ok| ok.slots(&mut restart));
                 }
-                Test::Drift(drift) => drift.channel.parts(&mut |_| (), &mut restart),
+                Test::Drift(drift) => {
+                    drift.channel.parts(&mut |_| (), &mut restart);
+                    self.drifts[ty.detectors[..index].iter().filter(|d| d.drifts()).count()] = DriftState::default();
+                }
                 Test::Model(_) => {}
             }
         }
@@ -216,7 +225,14 @@ impl DeviceState {
         self.evidence.push(evidence);
         let symptom = ty.detectors[index].key.clone();
         let weighed = ty.model.soft_log_likelihood_ratio(index, soft(llr));
-        Ok(Some(Observation { symptom, present: llr > 0.0, llr: weighed, why: why(ty, self, index), time }))
+        Ok(Some(Observation {
+            symptom,
+            present: llr > 0.0,
+            chattering: false,
+            llr: weighed,
+            why: why(ty, self, index),
+            time,
+        }))
     }
 
     /// What a model said of a symptom, unless it has expired.
@@ -246,17 +262,20 @@ impl DeviceState {
     pub(crate) fn bytes(&self) -> usize {
         use std::mem::size_of_val;
         let windows = self.slots.iter().map(|slot| match slot {
-            SlotState::Window(window) => size_of_val(&**window),
+            SlotState::Mean(window) => size_of_val(&**window),
+            SlotState::Range(window) => size_of_val(&**window),
+            SlotState::Starts(window) => size_of_val(&**window),
             _ => 0,
         });
-        let drifts = self.detectors.iter().filter_map(|d| d.drift.as_deref()).map(size_of_val);
-        let flat = size_of_val(self) + size_of_val(&*self.latest) + size_of_val(&*self.slots);
-        flat + size_of_val(&*self.detectors) + windows.sum::<usize>() + drifts.sum::<usize>()
+        let latest = size_of_val(&*self.latest.values) + size_of_val(&*self.latest.at_s);
+        let flat = size_of_val(self) + latest + size_of_val(&*self.slots) + size_of_val(&*self.drifts);
+        let evidence = self.evidence.iter().map(|e| size_of_val(e) + size_of_val(&*e.channels));
+        flat + size_of_val(&*self.detectors) + windows.sum::<usize>() + evidence.sum::<usize>()
     }
 
     /// When the oldest symptom that is present now began.
     pub(crate) fn trouble_since(&self) -> Option<DeviceTime> {
-        self.present().map(|detector| detector.since_ms).min().map(DeviceTime)
+        self.present().map(|detector| detector.since_s).min().map(|since_s| DeviceTime(i64::from(since_s) * 1_000))
     }
 
     pub(crate) fn present(&self) -> impl Iterator<Item = &DetectorState> {
@@ -283,24 +302,17 @@ impl DeviceState {
 
     /// Keeps the readings that can be true. A wrong one leaves the last value in place; ingest tells its sender.
     pub(crate) fn take(&mut self, ty: &ApplianceType, readings: &[(usize, Value)], time_ms: i64) {
+        let now_s = whole_seconds(time_ms);
         for (index, value) in readings {
-            let (Some(datapoint), Some(place)) = (ty.datapoints.get(*index), self.latest.get_mut(*index)) else {
-                continue;
-            };
-            if datapoint.check(value).is_err() {
-                continue;
-            }
-            match (place, value) {
-                (Some(Latest { time_ms: at, value: Value::Text(old) }), Value::Text(new)) => {
-                    *at = time_ms;
-                    old.clone_from(new);
-                }
-                (place, value) => *place = Some(Latest { time_ms, value: value.clone() }),
+            if ty.datapoints.get(*index).is_some_and(|datapoint| datapoint.check(value).is_ok()) {
+                self.latest.values[*index] = number_of(value);
+                self.latest.at_s[*index] = now_s;
             }
         }
     }
 
     pub(crate) fn step_slots(&mut self, ty: &ApplianceType, step: Step) {
+        let now_s = whole_seconds(step.now_ms);
         for (index, slot) in ty.slots.iter().enumerate() {
             // A slot may read the slots before it, never itself or later ones.
             let (before, rest) = self.slots.split_at_mut(index);
@@ -309,6 +321,7 @@ impl DeviceState {
                 slots: &ty.slots,
                 states: before,
                 now_ms: step.now_ms,
+                now_s,
                 boot_ms: self.boot_ms,
             };
             slot.step(&mut rest[0], &view, step);
@@ -322,44 +335,45 @@ impl DeviceState {
             slots: &ty.slots,
             states: &self.slots,
             now_ms: step.now_ms,
+            now_s: whole_seconds(step.now_ms),
             boot_ms: self.boot_ms,
         };
+        let mut drifts = self.drifts.iter_mut();
         for (index, (detector, state)) in ty.detectors.iter().zip(&mut self.detectors).enumerate() {
-            if detector.step(state, &view, step.dt_ms) {
+            let drift = if detector.drifts() { drifts.next() } else { None };
+            if detector.step(state, drift, &view, step.dt_ms) {
                 changed(index);
             }
         }
     }
 
     pub(crate) fn view<'a>(&'a self, ty: &'a ApplianceType) -> View<'a> {
+        let now_ms = self.time.unwrap_or_default().ms();
         View {
             latest: &self.latest,
             slots: &ty.slots,
             states: &self.slots,
-            now_ms: self.time.unwrap_or_default().ms(),
+            now_ms,
+            now_s: whole_seconds(now_ms),
             boot_ms: self.boot_ms,
         }
     }
 }
 
-fn fresh(latest: &[Option<Latest>], index: usize, now_ms: i64) -> Option<&Value> {
-    let latest = latest.get(index)?.as_ref()?;
-    let age_ms = now_ms.saturating_sub(latest.time_ms);
-    (0..=STALE_MS).contains(&age_ms).then_some(&latest.value)
-}
-
 /// A state as expressions see it.
 pub(crate) struct View<'a> {
-    latest: &'a [Option<Latest>],
+    latest: &'a Latest,
     slots: &'a [Slot],
     states: &'a [SlotState],
     now_ms: i64,
+    now_s: u32,
     boot_ms: i64,
 }
 
 impl Values for View<'_> {
-    fn datapoint(&self, index: usize) -> Option<&Value> {
-        fresh(self.latest, index, self.now_ms)
+    fn datapoint(&self, index: usize) -> Option<f64> {
+        let age_s = self.now_s.checked_sub(*self.latest.at_s.get(index)?)?;
+        if age_s <= STALE_S { self.latest.values.get(index).copied() } else { None }
     }
 
     fn slot(&self, index: usize) -> Option<(&Slot, &SlotState)> {

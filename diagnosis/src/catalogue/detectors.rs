@@ -4,8 +4,8 @@ use toml::Spanned;
 
 use super::build::flag;
 use super::document::{Document, Entry};
-use super::files::{DetectorsHead, DriftFile, ModelFile, RuleFile};
-use crate::detector::{Detector, Test};
+use super::files::{ChatterFile, DetectorsHead, DriftFile, ModelFile, RuleFile};
+use crate::detector::{Chatter, Detector, Test};
 use crate::drift::Drift;
 use crate::expression::{Compiler, Flag};
 use crate::model_symptom::{Channel, Mode, ModelSymptom};
@@ -32,6 +32,10 @@ fn check_name<T>(file: &mut Document<'_>, detectors: &[Detector], entry: &Entry<
     if detectors.iter().any(|d| d.key == entry.key) {
         file.report(entry.offset, &entry.field, "this name is taken by a detector above: choose another");
     }
+}
+
+fn chatter(written: ChatterFile) -> Chatter {
+    Chatter { times: written.times, within_ms: written.within.ms }
 }
 
 fn conditions(
@@ -64,6 +68,7 @@ fn rule(
         on_delay_ms: rule.on_delay.ms,
         off_delay_ms: rule.off_delay.ms,
         min_samples: rule.min_samples.max(1),
+        chatter: chatter(rule.chatter),
         lockout: rule.lockout,
         name: entry.value.name,
         key: entry.key,
@@ -93,6 +98,7 @@ fn drift(
         ewma_limit: drift.ewma_limit,
         slack: drift.slack,
         limit: drift.limit,
+        follow: drift.follow.as_ref().map_or(0.0, |follow| drift.block.ms as f64 / follow.get_ref().ms as f64),
     });
     Some(Detector {
         test,
@@ -103,6 +109,7 @@ fn drift(
         on_delay_ms: 0,
         off_delay_ms: 0,
         min_samples: drift.min_blocks.max(1),
+        chatter: chatter(ChatterFile::default()),
         lockout: false,
         name: entry.value.name,
         key: entry.key,
@@ -144,6 +151,7 @@ fn model(file: &mut Document<'_>, compiler: &mut Compiler<'_>, entry: Entry<Mode
         on_delay_ms: 0,
         off_delay_ms: 0,
         min_samples: 1,
+        chatter: chatter(ChatterFile::default()),
         lockout: false,
         name: entry.value.name,
         key: entry.key,
@@ -162,6 +170,9 @@ fn check_drift(file: &mut Document<'_>, entry: &Entry<DriftFile>) {
     }
     if !(drift.min_sigma.get_ref().is_finite() && *drift.min_sigma.get_ref() > 0.0) {
         file.report(drift.min_sigma.span().start, entry.path("min_sigma"), "must be above 0");
+    }
+    if let Some(follow) = drift.follow.as_ref().filter(|follow| follow.get_ref().ms < drift.block.ms.max(1)) {
+        file.report(follow.span().start, entry.path("follow"), "must be longer than a block");
     }
     if *drift.learn.get_ref() < MIN_LEARN {
         let reason = format!("must be at least {MIN_LEARN} blocks");

@@ -13,8 +13,8 @@ fn datapoints() -> Vec<Datapoint> {
 struct At(Vec<Option<Value>>);
 
 impl Values for At {
-    fn datapoint(&self, index: usize) -> Option<&Value> {
-        self.0[index].as_ref()
+    fn datapoint(&self, index: usize) -> Option<f64> {
+        self.0[index].as_ref().map(number_of)
     }
     fn slot(&self, _: usize) -> Option<(&Slot, &SlotState)> {
         None
@@ -144,7 +144,7 @@ fn equal_functions_of_time_share_a_slot() {
     for text in ["mean(a, 5 min) > 1", "spread(a, 5 min) > 1", "lowest(a, 300 s) > mean(a, 5 min)"] {
         compiler.flag(text).unwrap();
     }
-    assert_eq!(compiler.slots.len(), 1);
+    assert_eq!(compiler.slots.len(), 2, "means and extremes are kept apart");
 }
 
 /// A device whose one further detector tells at once what an expression says.
