@@ -1,5 +1,17 @@
 //! Detectors: what each looks at, what one sample tells it, and when its symptom latches.
 //!
+//! How the catalogue's words map to those of ISA-18.2 / IEC 62682:
+//!
+//! | ISA-18.2 | `detectors.toml` |
+//! |---|---|
+//! | alarm condition, setpoint | `violated` |
+//! | deadband | what is neither `violated` nor `ok` tells nothing |
+//! | on-delay, off-delay | `on_delay`, `off_delay`, each with `min_samples` |
+//! | latching alarm | every symptom: what is not seen to be gone stays |
+//! | suppression by design | `when`, `after_boot` |
+//! | chattering alarm | `chatter = { times = 5, within = "24 h" }`, which is the default |
+//! | stale, frozen reading | no value for ten minutes is missing; `spread(x, 3 h) < 0.01` stands still |
+//!
 //! Each sample tells a detector one of [`Outcome`]. A symptom latches as present or absent
 //! only after a run of equal outcomes of the delay's length and the least number of samples;
 //! samples that tell nothing pause a run, the opposite outcome starts a new one (on-delay,
@@ -88,29 +100,46 @@ pub(crate) enum Measured {
     Seconds,
 }
 
-/// 28 bytes: a device has dozens.
+/// 28 bytes: a device has dozens. Stored without what is as it was at the start.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct DetectorState {
+    #[serde(skip_serializing_if = "is_default")]
     pub latch: Latch,
     /// What the newest sample told.
+    #[serde(skip_serializing_if = "is_default")]
     pub last: Outcome,
     /// What the run at hand consists of; `NotApplicable` before the first.
+    #[serde(skip_serializing_if = "is_default")]
     run: Outcome,
     /// What `value` is.
+    #[serde(skip_serializing_if = "is_default")]
     pub measured: Measured,
     /// Comes and goes too often.
+    #[serde(skip_serializing_if = "is_default")]
     pub chattering: bool,
     /// How often it latched as present since `first_s`.
+    #[serde(skip_serializing_if = "is_default")]
     pub latches: u8,
+    #[serde(skip_serializing_if = "is_default")]
     run_samples: u16,
+    #[serde(skip_serializing_if = "is_default")]
     run_seconds: f32,
+    #[serde(skip_serializing_if = "is_default")]
     run_since_s: u32,
     /// When the run began that latched it.
+    #[serde(skip_serializing_if = "is_default")]
     pub since_s: u32,
     /// When the first of `latches` was.
+    #[serde(skip_serializing_if = "is_default")]
     first_s: u32,
     /// What the rule is about, when it latched.
+    #[serde(skip_serializing_if = "is_default")]
     pub value: f32,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Device time in whole seconds; a time before 1970 or after 2106 is taken as the nearer of the two.

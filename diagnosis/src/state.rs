@@ -20,7 +20,7 @@ pub struct DeviceState {
     order: Option<MessageOrder>,
     time: Option<DeviceTime>,
     boot_ms: i64,
-    latest: Latest,
+    latest: Vec<Latest>,
     slots: Vec<SlotState>,
     /// Of the detectors that watch for a drift, in their order.
     drifts: Vec<DriftState>,
@@ -29,15 +29,28 @@ pub struct DeviceState {
     evidence: Vec<Evidence>,
 }
 
-/// The last value of each datapoint and when it came, in device seconds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The last value of a datapoint and when it came, in device seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(from = "(f64, u32)", into = "(f64, u32)")]
 struct Latest {
-    values: Vec<f64>,
-    at_s: Vec<u32>,
+    value: f64,
+    at_s: u32,
 }
 
-/// When a value came that never did.
-const NEVER_S: u32 = u32::MAX;
+impl From<(f64, u32)> for Latest {
+    fn from((value, at_s): (f64, u32)) -> Self {
+        Self { value, at_s }
+    }
+}
+
+impl From<Latest> for (f64, u32) {
+    fn from(latest: Latest) -> Self {
+        (latest.value, latest.at_s)
+    }
+}
+
+/// A value that never came.
+const NEVER: Latest = Latest { value: 0.0, at_s: u32::MAX };
 
 /// Why a model's statement was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -135,7 +148,7 @@ impl DeviceState {
             order: None,
             time: None,
             boot_ms: 0,
-            latest: Latest { values: vec![0.0; ty.datapoints.len()], at_s: vec![NEVER_S; ty.datapoints.len()] },
+            latest: vec![NEVER; ty.datapoints.len()],
             slots: ty.slots.iter().map(Slot::start).collect(),
             drifts: vec![DriftState::default(); ty.detectors.iter().filter(|d| d.drifts()).count()],
             detectors: vec![DetectorState::default(); ty.detectors.len()],
@@ -146,8 +159,7 @@ impl DeviceState {
     /// Whether this state was made with the datapoints and detectors of `ty`.
     pub fn fits(&self, ty: &ApplianceType) -> bool {
         self.fingerprint == ty.fingerprint
-            && self.latest.values.len() == ty.datapoints.len()
-            && self.latest.at_s.len() == ty.datapoints.len()
+            && self.latest.len() == ty.datapoints.len()
             && self.slots.len() == ty.slots.len()
             && self.detectors.len() == ty.detectors.len()
             && self.drifts.len() == ty.detectors.iter().filter(|d| d.drifts()).count()
@@ -220,6 +232,7 @@ impl DeviceState {
             return Ok(None);
         }
         evidence.channels.truncate(MAX_CHANNELS);
+        evidence.channels.shrink_to_fit();
         let (llr, time) = (evidence.log_likelihood_ratio, DeviceTime(evidence.window_ms.1));
         self.evidence.retain(|known| known.symptom != evidence.symptom);
         self.evidence.push(evidence);
@@ -267,8 +280,8 @@ impl DeviceState {
             SlotState::Starts(window) => size_of_val(&**window),
             _ => 0,
         });
-        let latest = size_of_val(&*self.latest.values) + size_of_val(&*self.latest.at_s);
-        let flat = size_of_val(self) + latest + size_of_val(&*self.slots) + size_of_val(&*self.drifts);
+        let flat =
+            size_of_val(self) + size_of_val(&*self.latest) + size_of_val(&*self.slots) + size_of_val(&*self.drifts);
         let evidence = self.evidence.iter().map(|e| size_of_val(e) + size_of_val(&*e.channels));
         flat + size_of_val(&*self.detectors) + windows.sum::<usize>() + evidence.sum::<usize>()
     }
@@ -305,8 +318,7 @@ impl DeviceState {
         let now_s = whole_seconds(time_ms);
         for (index, value) in readings {
             if ty.datapoints.get(*index).is_some_and(|datapoint| datapoint.check(value).is_ok()) {
-                self.latest.values[*index] = number_of(value);
-                self.latest.at_s[*index] = now_s;
+                self.latest[*index] = Latest { value: number_of(value), at_s: now_s };
             }
         }
     }
@@ -362,7 +374,7 @@ impl DeviceState {
 
 /// A state as expressions see it.
 pub(crate) struct View<'a> {
-    latest: &'a Latest,
+    latest: &'a [Latest],
     slots: &'a [Slot],
     states: &'a [SlotState],
     now_ms: i64,
@@ -371,9 +383,11 @@ pub(crate) struct View<'a> {
 }
 
 impl Values for View<'_> {
+    #[inline]
     fn datapoint(&self, index: usize) -> Option<f64> {
-        let age_s = self.now_s.checked_sub(*self.latest.at_s.get(index)?)?;
-        if age_s <= STALE_S { self.latest.values.get(index).copied() } else { None }
+        let latest = self.latest.get(index)?;
+        let fresh = latest.at_s <= self.now_s && self.now_s - latest.at_s <= STALE_S;
+        fresh.then_some(latest.value)
     }
 
     fn slot(&self, index: usize) -> Option<(&Slot, &SlotState)> {

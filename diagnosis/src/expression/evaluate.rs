@@ -7,7 +7,7 @@ use super::slot::{Slot, SlotState, Truth};
 
 /// Where the values of an expression come from.
 pub(crate) trait Values {
-    /// The last value of a datapoint as [`number_of`] has it, unless it is too old.
+    /// The last value of a datapoint as [`number_of`] has it, unless it is too old; finite.
     fn datapoint(&self, index: usize) -> Option<f64>;
     /// A slot and what it remembers.
     fn slot(&self, index: usize) -> Option<(&Slot, &SlotState)>;
@@ -38,13 +38,22 @@ pub(crate) fn fnv1a(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
+/// Most numbers stand alone: those take no further call.
+#[inline]
 pub(crate) fn number(of: &Num, values: &impl Values) -> Option<f64> {
+    match of {
+        Num::Constant(value) => Some(*value),
+        Num::Datapoint(index) => values.datapoint(*index),
+        _ => computed(of, values),
+    }
+}
+
+fn computed(of: &Num, values: &impl Values) -> Option<f64> {
     let value = match of {
-        Num::Constant(value) => *value,
-        Num::Datapoint(index) => values.datapoint(*index)?,
+        Num::Constant(_) | Num::Datapoint(_) => return number(of, values),
         Num::SinceBoot => values.since_boot_ms() as f64 / 1_000.0,
-        Num::Slot(index, measure) => measured(*index, *measure, values)?,
-        Num::OfFlag(of) => f64::from(u8::from(flag(of, values)?)),
+        Num::Slot(index, measure) => return measured(*index, *measure, values),
+        Num::OfFlag(of) => return flag(of, values).map(|truth| f64::from(u8::from(truth))),
         Num::Negate(of) => -number(of, values)?,
         Num::Abs(of) => number(of, values)?.abs(),
         Num::Arithmetic(operator, left, right) => {
