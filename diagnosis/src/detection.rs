@@ -4,6 +4,7 @@
 //! tree takes as it takes a latched symptom, only softer.
 
 pub mod fleet;
+pub mod recording;
 
 use serde::{Deserialize, Serialize};
 
