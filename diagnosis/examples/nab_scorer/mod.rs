@@ -8,27 +8,38 @@
 
 #![allow(dead_code, reason = "each program uses another part")]
 
+pub mod baselines;
+pub mod corpus;
+
 /// What an application pays for false alarms and misses; a true alarm earns 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Profile {
+    /// As the benchmark calls it.
     pub name: &'static str,
+    /// Most that an alarm outside all windows costs.
     pub false_alarm: f64,
+    /// What a window without an alarm costs.
     pub miss: f64,
 }
 
+/// False alarms and misses weigh as the benchmark's authors find right.
 pub const STANDARD: Profile = Profile { name: "standard", false_alarm: 0.11, miss: 1.0 };
+/// For those whom false alarms cost more.
 pub const LOW_FALSE_ALARMS: Profile = Profile { name: "reward low FP rate", false_alarm: 0.22, miss: 1.0 };
+/// For those whom misses cost more.
 pub const LOW_MISSES: Profile = Profile { name: "reward low FN rate", false_alarm: 0.11, miss: 2.0 };
 
-/// The part of a series, of at most [`LONGEST_PROBATION`] rows of it, that is not scored.
+/// The part of a series' first rows that is not scored, of at most [`LONGEST`] rows.
 const PROBATION: f64 = 0.15;
-const LONGEST_PROBATION: f64 = 5000.0;
+const LONGEST: f64 = 5000.0;
 
 /// One series with its labelled windows (first and last row, in order, apart) and the detector's
 /// score of each row.
 #[derive(Debug, Clone, Default)]
 pub struct Series {
+    /// First and last row of each window.
     pub windows: Vec<(usize, usize)>,
+    /// One a row; more is stranger.
     pub scores: Vec<f64>,
 }
 
@@ -43,9 +54,7 @@ pub struct Outcome {
 
 /// Rows at the start of a series that are not scored.
 pub fn probation(rows: usize) -> usize {
-    let rows = rows as f64;
-    // A row is scored from the first whole index that is not below the limit.
-    (PROBATION * rows).floor().min(PROBATION * LONGEST_PROBATION).ceil() as usize
+    (PROBATION * (rows as f64).min(LONGEST)).floor() as usize
 }
 
 /// The scaled sigmoid: nearly 1 at the left edge of a window (−1), 0 at its right edge, −1 far
@@ -119,4 +128,9 @@ pub fn normalised(raw: f64, corpus: &[Series], profile: Profile) -> Option<f64> 
     let windows: usize = corpus.iter().map(|series| series.windows.len()).sum();
     let silent = -profile.miss * windows as f64;
     (windows > 0).then(|| 100.0 * (raw - silent) / (windows as f64 - silent))
+}
+
+/// Rows that are alarms at the threshold, after probation.
+pub fn alarms(series: &Series, threshold: f64) -> usize {
+    series.scores[probation(series.scores.len())..].iter().filter(|&&score| score >= threshold).count()
 }

@@ -120,6 +120,8 @@ pub struct Detector {
     rhythm: Rhythm,
     maxima: [DailyMaximum; Statistic::ALL.len()],
     repeats: Repeats,
+    /// Readings to come until the recent mean has forgotten the last alarm.
+    tainted: usize,
 }
 
 impl Detector {
@@ -161,6 +163,7 @@ impl Detector {
         }
         let strangeness = excesses.iter().map(|excess| excess * excess).sum::<f64>().sqrt();
         let score = if self.repeats.is_news(time, strangeness) { strangeness / (1.0 + strangeness) } else { 0.0 };
+        self.learn_rhythm(time, score >= ALARM);
         Step { excesses, strangeness, score }
     }
 
@@ -173,8 +176,18 @@ impl Detector {
         let mean = self.recent.mean();
         let full = self.recent.is_full().then_some(mean);
         let off = self.rhythm.distance(time, mean);
-        self.rhythm.learn(time, mean);
         [Some(value), Some(-value), jump, full, full.map(|mean| -mean), off]
+    }
+
+    /// Learns the rhythm, but not from an alarm: it would echo the next day.
+    fn learn_rhythm(&mut self, time: DeviceTime, alarm: bool) {
+        if alarm {
+            self.tainted = RECENT;
+        }
+        if self.tainted == 0 {
+            self.rhythm.learn(time, self.recent.mean());
+        }
+        self.tainted = self.tainted.saturating_sub(1);
     }
 }
 

@@ -3,7 +3,7 @@
 use firmware_proto::DeviceTime;
 use serde::{Deserialize, Serialize};
 
-use super::HOUR_MS;
+use super::{HOUR_MS, MOST};
 
 /// A day is seen as a window that slides by parts, so that midnight means nothing.
 const PARTS: usize = 8;
@@ -15,6 +15,9 @@ const READINGS: u32 = 6;
 
 /// Days that are remembered: two weeks, and so each weekday twice.
 const MEMORY: f64 = 14.0;
+
+/// Days beyond bounds that may be glitches.
+const GLITCHES: f64 = 2.0;
 
 /// Judges one statistic by its daily maxima, whose mean and variance it keeps with exponential
 /// forgetting.
@@ -31,6 +34,8 @@ pub struct DailyMaximum {
     variance: f64,
     /// Mean of the statistic itself.
     usual: f64,
+    /// Days among them whose maximum was beyond bounds.
+    exceptional: f64,
 }
 
 /// The part of a day that is running.
@@ -104,9 +109,21 @@ impl DailyMaximum {
         let weight = 1.0 / PARTS as f64;
         self.days = (self.days + weight).min(MEMORY);
         let share = weight / self.days;
-        self.usual += share * (mean - self.usual);
-        let off = maximum - self.mean;
+        let bound = self.bound(maximum - self.mean, weight, share);
+        self.usual += share * (mean - self.usual).clamp(-bound, bound);
+        let off = (maximum - self.mean).clamp(-bound, bound);
         self.mean += share * off;
         self.variance = (1.0 - share) * (self.variance + share * off * off);
+    }
+
+    /// How much of a day that is `off` is learnt: a single glitch must not blind for weeks, but what
+    /// comes on a third day is how the channel is.
+    fn bound(&mut self, off: f64, weight: f64, share: f64) -> f64 {
+        let bound = MOST * self.deviation();
+        self.exceptional *= 1.0 - share;
+        if off.abs() > bound {
+            self.exceptional += weight;
+        }
+        if self.exceptional > GLITCHES { f64::INFINITY } else { bound }
     }
 }
