@@ -17,6 +17,8 @@
 //!
 //! It says that a channel behaves as it never did, not why, nor whether that is a fault. Slow
 //! drifts are left to the cumulative sums of the rules, since this detector learns them.
+//! A single glitch later on is not learnt, but one on the first day is taken for usual for weeks:
+//! limits that a datapoint cannot exceed belong before it.
 //!
 //! ```
 //! use diagnosis::detection::univariate::{ALARM, Detector};
@@ -131,7 +133,7 @@ impl Detector {
         Self::default()
     }
 
-    /// Days of readings that the verdicts rest on, at most 15. 0 until a full day was seen; until
+    /// Days of readings that the verdicts rest on, at most 14. 0 until a full day was seen; until
     /// then nothing is strange, and below some 3 the verdicts rest on an assumed scatter.
     #[must_use]
     pub fn days(&self) -> f64 {
@@ -140,9 +142,9 @@ impl Detector {
 
     /// Takes one reading: judges it by what was learnt before, then learns it.
     ///
-    /// A value that is not a finite number is skipped (score 0, nothing learnt). After a gap of more than a
-    /// day, jump and recent mean begin anew. A second reading at the same time, and one from before
-    /// the last, count as readings of their own at the time that they bear.
+    /// A value that is not a finite number is skipped (score 0, nothing learnt). After a gap of more
+    /// than a day, jump and recent mean begin anew. A second reading at the same time, and one from
+    /// before the last, count as readings of their own at the time that they bear.
     pub fn step(&mut self, time: DeviceTime, value: f64) -> Step {
         if !value.is_finite() {
             return Step::default();

@@ -76,7 +76,7 @@ fn score(entry: &Entry, corpus: &Corpus, out: &Path) -> Result<Scored> {
     Ok(Scored {
         name,
         rows: scores.len(),
-        missing: series.rows.iter().filter(|row| row.value.is_nan()).count(),
+        missing: series.rows.iter().filter(|row| !row.value.is_finite()).count(),
         alarms: scores.iter().filter(|&&score| score >= ALARM).count(),
         result,
     })

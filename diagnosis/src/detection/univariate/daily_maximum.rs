@@ -57,10 +57,10 @@ impl DailyMaximum {
     /// exceed the last day's too, or if no day has passed. `resolution` is the least standard
     /// deviation that means anything.
     pub fn excess(&self, value: f64, resolution: f64) -> f64 {
-        if self.days == 0.0 || value <= self.latest() {
+        if self.days == 0.0 || value <= self.mean || value <= self.latest() {
             return 0.0;
         }
-        ((value - self.mean) / self.deviation().max(resolution).max(f64::MIN_POSITIVE)).max(0.0)
+        (value - self.mean) / self.deviation().max(resolution).max(f64::MIN_POSITIVE)
     }
 
     /// The standard deviation of the daily maxima. Few days say little of it: one more day is
