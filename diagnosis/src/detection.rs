@@ -5,6 +5,7 @@
 
 pub mod fleet;
 pub mod recording;
+pub mod univariate;
 
 use serde::{Deserialize, Serialize};
 
