@@ -3,6 +3,9 @@
 //! Detectors here know no appliance type. They turn channels into [`Evidence`], which a fault
 //! tree takes as it takes a latched symptom, only softer.
 
+pub mod cycle;
+pub mod peers;
+
 use serde::{Deserialize, Serialize};
 
 /// What a detector or model says about one device at one time.
