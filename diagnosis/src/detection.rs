@@ -6,6 +6,8 @@
 pub mod fleet;
 pub mod recording;
 pub mod univariate;
+pub mod cycle;
+pub mod peers;
 
 use serde::{Deserialize, Serialize};
 
