@@ -44,6 +44,7 @@ mod diagnose;
 mod drift;
 mod expression;
 pub mod fault_tree;
+pub mod forest;
 pub mod inference;
 pub mod learning;
 mod model;
