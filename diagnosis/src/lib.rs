@@ -38,6 +38,7 @@
 mod advise;
 mod appliance;
 mod catalogue;
+pub mod classifier;
 pub mod detection;
 mod detector;
 mod diagnose;

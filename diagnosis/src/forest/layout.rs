@@ -13,7 +13,7 @@ const LANES: usize = 8;
 /// Leaf values are added this many at a time.
 const BLOCK: usize = 4;
 
-/// Slot of a row's buffer that holds NaN: whatever a leaf compares it with, it does not go right.
+/// Slot of a row's buffer that holds 0, which is above nothing: a leaf compares it and stays.
 pub(super) const NOWHERE: u16 = 0;
 
 /// An ensemble of decision trees whose leaf values are summed.
@@ -36,12 +36,24 @@ pub struct Forest {
 /// A node in 8 bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Node {
-    /// Left if the value is not above it. A leaf's row of values, as a number.
-    pub threshold: f32,
+    /// Left if the value's [`key`] is not above it. A leaf's row of values.
+    pub key: u32,
     /// Where the row's buffer has the value: `1 + 2 feature`, one more if missing values go right.
     pub slot: u16,
     /// From here to the left child, the right one follows it; 0 at a leaf.
     pub step: u16,
+}
+
+/// Numbers in the order of the floats they stand for (not NaN): integers compare sooner, and
+/// the processor adds the outcome as a carry. -0 and 0 are one.
+pub(super) fn key(value: f32) -> u32 {
+    let bits = (value + 0.0).to_bits();
+    bits ^ (((bits as i32 >> 31) as u32) | 0x8000_0000)
+}
+
+/// The float of a [`key`].
+pub(super) fn float(key: u32) -> f32 {
+    f32::from_bits(if key >> 31 == 1 { key ^ 0x8000_0000 } else { !key })
 }
 
 /// Trees that go down together.
@@ -81,7 +93,7 @@ impl Forest {
         }
         // The last group may lack trees: those lanes rest on a leaf that adds nothing.
         let nothing = nodes.len() as u32;
-        nodes.push(Node { threshold: (values.len() / outputs) as f32, slot: NOWHERE, step: 0 });
+        nodes.push(Node { key: (values.len() / outputs) as u32, slot: NOWHERE, step: 0 });
         padded.resize(padded.len() + blocks, [0.0; BLOCK]);
         let groups = roots
             .chunks(LANES)
@@ -136,23 +148,23 @@ impl Forest {
     }
 
     fn descend<const SLOTS: usize>(&self, row: &[f64], sums: &mut [f32]) {
-        let mut slots = [f32::NAN; SLOTS];
+        let mut slots = [0; SLOTS];
         for (pair, value) in slots[1..].chunks_exact_mut(2).zip(row) {
-            let value = *value as f32;
-            pair[0] = value;
-            pair[1] = if value.is_nan() { f32::INFINITY } else { value };
+            let (key, missing) = (key(*value as f32), value.is_nan());
+            pair[0] = if missing { 0 } else { key };
+            pair[1] = if missing { u32::MAX } else { key };
         }
         for group in &self.groups {
             let mut at = group.roots;
             for _ in 0..group.depth {
                 for at in &mut at {
                     let node = self.nodes[*at as usize];
-                    let right = slots[node.slot as usize & (SLOTS - 1)] > node.threshold;
+                    let right = node.key < slots[node.slot as usize & (SLOTS - 1)];
                     *at += u32::from(node.step) + u32::from(right);
                 }
             }
             for at in at {
-                let first = self.nodes[at as usize].threshold as usize * self.blocks;
+                let first = self.nodes[at as usize].key as usize * self.blocks;
                 let leaf = &self.values[first..first + self.blocks];
                 for (sums, block) in sums.chunks_exact_mut(BLOCK).zip(leaf) {
                     sums.iter_mut().zip(block).for_each(|(sum, value)| *sum += value);

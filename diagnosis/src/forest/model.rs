@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::layout::{Forest, MAX_FEATURES, NOWHERE, Node};
+use super::layout::{Forest, MAX_FEATURES, NOWHERE, Node, float, key};
 use super::tree::{Tree, TreeNode, below};
 
 /// Row numbers of leaf values are kept as `f32`, which is exact up to here.
@@ -69,7 +69,7 @@ impl From<Forest> for Columns {
             outputs: forest.outputs,
             trees: forest.starts(),
             slot: nodes.iter().map(|node| node.slot).collect(),
-            threshold: nodes.iter().map(|node| node.threshold).collect(),
+            threshold: nodes.iter().map(Node::threshold).collect(),
             step: nodes.iter().map(|node| node.step).collect(),
             values: forest.rows(),
         }
@@ -95,7 +95,7 @@ impl TryFrom<Columns> for Forest {
         }
         let columns = file.slot.iter().zip(&file.threshold).zip(&file.step);
         let nodes: Vec<Node> =
-            columns.map(|((slot, threshold), step)| Node { threshold: *threshold, slot: *slot, step: *step }).collect();
+            columns.map(|((slot, threshold), step)| Node::new(*slot, *threshold, *step)).collect();
         let mut roots = Vec::with_capacity(file.trees.len());
         for (tree, (start, end)) in file.trees.iter().zip(ends).enumerate() {
             let nodes = &nodes[*start as usize..end as usize];
@@ -132,6 +132,18 @@ impl Forest {
     }
 }
 
+impl Node {
+    fn new(slot: u16, threshold: f32, step: u16) -> Self {
+        // As a leaf's row, what is no number becomes one that no forest has.
+        let row = if threshold >= 0.0 && threshold.fract() == 0.0 { threshold as u32 } else { u32::MAX };
+        Node { key: if slot == NOWHERE { row } else { key(threshold) }, slot, step }
+    }
+
+    fn threshold(&self) -> f32 {
+        if self.slot == NOWHERE { self.key as f32 } else { float(self.key) }
+    }
+}
+
 /// Writes trees breadth first.
 #[derive(Default)]
 struct Writer {
@@ -165,7 +177,7 @@ impl Writer {
                     let step = u16::try_from(written + open.len() - 2 - here);
                     let slot = (1 + 2 * feature + usize::from(*missing_right)) as u16;
                     let step = step.map_err(|_| (index, "is too far from its children: at most 65,535 nodes"))?;
-                    Node { threshold: below(*threshold), slot, step }
+                    Node { key: key(below(*threshold)), slot, step }
                 }
             };
             self.nodes.push(node);
@@ -182,7 +194,7 @@ impl Writer {
         if row == rows {
             self.values.extend(values);
         }
-        Ok(Node { threshold: row as f32, slot: NOWHERE, step: 0 })
+        Ok(Node { key: row as u32, slot: NOWHERE, step: 0 })
     }
 }
 
@@ -203,10 +215,8 @@ fn depth(nodes: &[Node], features: usize, rows: usize) -> Result<u32, (usize, &'
     let mut levels = vec![0u32; nodes.len()];
     let mut deepest = 0;
     for (index, node) in nodes.iter().enumerate() {
-        let value = node.threshold;
         if node.slot == NOWHERE {
-            let number = value.fract() == 0.0 && value >= 0.0 && (value as usize) < rows;
-            if !number || node.step != 0 {
+            if node.key as usize >= rows || node.step != 0 {
                 return Err((index, "a leaf names a row of the values, and its step is 0"));
             }
             deepest = deepest.max(levels[index]);
@@ -215,7 +225,7 @@ fn depth(nodes: &[Node], features: usize, rows: usize) -> Result<u32, (usize, &'
             if node.step == 0 || left + 1 >= nodes.len() {
                 return Err((index, "children lie behind their parent and inside the tree"));
             }
-            if usize::from(node.slot) > 2 * features || !value.is_finite() {
+            if usize::from(node.slot) > 2 * features || !float(node.key).is_finite() {
                 return Err((index, "a split has a feature of the row and a finite threshold"));
             }
             for child in [left, left + 1] {
