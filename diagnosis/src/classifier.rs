@@ -52,7 +52,7 @@ struct Parts {
     forest: Forest,
     calibration: Calibration,
     novelty: Novelty,
-    /// Share of appliances expected to have a fault never seen before.
+    /// Part of the windows expected to belong to a class that is not learnt.
     prior: f64,
     /// Median of each feature, to tell what moved a prediction.
     typical: Vec<f64>,
@@ -76,7 +76,8 @@ pub struct LeftOut {
 pub struct Prediction {
     /// One probability a class, in the order of [`Classifier::classes`]; they sum to 1.
     pub probabilities: Vec<f64>,
-    /// How often a row of an appliance left out lies as far from the rows learnt; 0 to 1.
+    /// How often a row of an appliance left out lies as far from the rows learnt; 0 to 1, and 1 for
+    /// nine in ten of them.
     pub familiarity: f64,
 }
 

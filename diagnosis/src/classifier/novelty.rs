@@ -6,11 +6,16 @@ use crate::robust;
 
 /// Rows kept of those learnt; the distance to the nearest of them costs some 2 µs with 25 features.
 const KEPT: usize = 256;
+/// Part of the rows left out whose distances make the tail.
+const TAIL: f64 = 0.1;
 /// How fast the odds of `unknown` rise as a row gets stranger: `p` of what is unknown has density
 /// `a p^(a-1)` (the alternatives of Sellke, Bayarri & Berger 2001), that of what is known 1.
 const STRANGENESS: f64 = 0.1;
 
 /// Distance to the nearest of the rows learnt, and how far rows of appliances left out lie.
+///
+/// All features count alike, also those that no known class depends on: one of them may be what
+/// tells an unknown class apart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Raw")]
 pub struct Novelty {
@@ -19,10 +24,17 @@ pub struct Novelty {
     weights: Vec<f32>,
     /// Standardised rows, one after the other; a missing value is 0.
     rows: Vec<f32>,
-    /// Distances of rows left out, rising, at growing gaps away from the largest...
-    distances: Vec<f32>,
-    /// ...and how many are at least as large, falling to 1.
-    beyond: Vec<u32>,
+    tail: Tail,
+}
+
+/// How far rows of appliances left out lie from those learnt: the part [`TAIL`] lies beyond
+/// `from`, by a generalised Pareto distribution (Coles 2001, chapter 4).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tail {
+    from: f64,
+    scale: f64,
+    shape: f64,
 }
 
 #[derive(Deserialize)]
@@ -31,8 +43,7 @@ struct Raw {
     centres: Vec<f32>,
     weights: Vec<f32>,
     rows: Vec<f32>,
-    distances: Vec<f32>,
-    beyond: Vec<u32>,
+    tail: Tail,
 }
 
 impl TryFrom<Raw> for Novelty {
@@ -40,19 +51,19 @@ impl TryFrom<Raw> for Novelty {
 
     fn try_from(raw: Raw) -> Result<Self, Self::Error> {
         let features = raw.centres.len();
-        let all = [&raw.centres, &raw.weights, &raw.rows, &raw.distances];
+        let all = [&raw.centres, &raw.weights, &raw.rows];
         if features == 0 || raw.weights.len() != features || !raw.rows.len().is_multiple_of(features) {
             return Err("rows learnt have one value a feature");
         }
         if raw.rows.is_empty() || all.iter().any(|values| values.iter().any(|value| !value.is_finite())) {
-            return Err("rows learnt and their distances are finite, and there is at least one");
+            return Err("rows learnt are finite, and there is at least one");
         }
-        let rising = raw.distances.is_sorted() && raw.beyond.is_sorted_by(|a, b| a > b);
-        if raw.distances.is_empty() || raw.distances.len() != raw.beyond.len() || !rising {
-            return Err("distances rise and the numbers beyond them fall");
+        let Tail { from, scale, shape } = raw.tail;
+        if !from.is_finite() || !(scale > 0.0 && scale.is_finite()) || !(0.0..=1.0).contains(&shape) {
+            return Err("distances have a finite beginning, a positive scale and a shape from 0 to 1");
         }
-        let Raw { centres, weights, rows, distances, beyond } = raw;
-        Ok(Novelty { centres, weights, rows, distances, beyond })
+        let Raw { centres, weights, rows, tail } = raw;
+        Ok(Novelty { centres, weights, rows, tail })
     }
 }
 
@@ -60,7 +71,7 @@ impl Novelty {
     /// Keeps some rows of each class, evenly chosen: a rare class is not to look strange. The rows
     /// of each class come in any order; `folds` tells which were left out together.
     pub(super) fn fit(rows: &[&[f64]], labels: &[usize], folds: &[usize]) -> Self {
-        let mut distances: Vec<f32> = Vec::with_capacity(rows.len());
+        let mut distances: Vec<f64> = Vec::with_capacity(rows.len());
         for fold in 0..=folds.iter().copied().max().unwrap_or(0) {
             let rest: Vec<usize> = (0..rows.len()).filter(|row| folds[*row] != fold).collect();
             let novelty = Self::keep(rows, labels, &rest);
@@ -69,7 +80,7 @@ impl Novelty {
         }
         let all: Vec<usize> = (0..rows.len()).collect();
         let mut novelty = Self::keep(rows, labels, &all);
-        (novelty.distances, novelty.beyond) = tail(distances);
+        novelty.tail = Tail::fit(distances);
         novelty
     }
 
@@ -77,7 +88,7 @@ impl Novelty {
         let features = rows[0].len();
         let scales: Vec<(f32, f32)> = (0..features).map(|feature| scale(rows, chosen, feature)).collect();
         let (centres, weights) = scales.into_iter().unzip();
-        let mut novelty = Novelty { centres, weights, rows: Vec::new(), distances: Vec::new(), beyond: Vec::new() };
+        let mut novelty = Novelty { centres, weights, rows: Vec::new(), tail: Tail { from: 0.0, scale: 1.0, shape: 0.0 } };
         let classes = labels.iter().copied().max().unwrap_or(0) + 1;
         for class in 0..classes {
             let own: Vec<usize> = chosen.iter().copied().filter(|row| labels[*row] == class).collect();
@@ -97,17 +108,13 @@ impl Novelty {
         self.centres.len()
     }
 
-    /// How often a row of an appliance left out lies at least as far from the rows learnt; from
-    /// 1/(n + 1) to 1. 0 if more than half of the features are missing.
+    /// How often a row of an appliance left out lies at least as far from the rows learnt; 1 for
+    /// all that lies no farther than most. 0 if more than half of the features are missing.
     pub fn familiarity(&self, row: &[f64]) -> f64 {
         if row.iter().filter(|value| value.is_nan()).count() * 2 > row.len() {
             return 0.0;
         }
-        let distance = self.nearest(row).1;
-        let total = f64::from(self.beyond[0]);
-        let at = self.distances.partition_point(|known| *known < distance);
-        let beyond = self.beyond.get(at).copied().unwrap_or(0);
-        (1.0 + f64::from(beyond)) / (1.0 + total)
+        self.tail.probability(self.nearest(row).1)
     }
 
     /// The part of each feature in the squared distance to the nearest row learnt.
@@ -125,7 +132,7 @@ impl Novelty {
 
     /// The nearest row learnt and the distance to it; missing features are left out, and the rest
     /// count for them.
-    fn nearest(&self, row: &[f64]) -> (usize, f32) {
+    fn nearest(&self, row: &[f64]) -> (usize, f64) {
         let own: Vec<f32> = standardised(row, &self.centres, &self.weights).collect();
         let present: Vec<f32> = own.iter().map(|value| f32::from(u8::from(!value.is_nan()))).collect();
         let own: Vec<f32> = own.iter().map(|value| if value.is_nan() { 0.0 } else { *value }).collect();
@@ -135,7 +142,7 @@ impl Novelty {
             terms.map(|((own, known), present)| present * (own - known) * (own - known)).sum::<f32>()
         });
         let nearest = distances.enumerate().min_by(|a, b| a.1.total_cmp(&b.1));
-        nearest.map_or((0, f32::MAX), |(row, distance)| (row, (distance / share).min(f32::MAX)))
+        nearest.map_or((0, f64::MAX), |(row, distance)| (row, f64::from(distance / share).sqrt()))
     }
 }
 
@@ -145,10 +152,10 @@ pub(super) fn unknown(familiarity: f64, prior: f64) -> f64 {
         return 1.0;
     }
     let odds = prior / (1.0 - prior) * STRANGENESS * familiarity.powf(STRANGENESS - 1.0);
-    odds / (1.0 + odds)
+    if odds.is_finite() { odds / (1.0 + odds) } else { 1.0 }
 }
 
-/// Values in spreads from the centre, within what can be squared and summed.
+/// Values in spreads from the centre, within what can be squared and summed in `f32`.
 fn standardised(row: &[f64], centres: &[f32], weights: &[f32]) -> impl Iterator<Item = f32> {
     let scales = centres.iter().zip(weights);
     row.iter().zip(scales).map(|(value, (centre, weight))| ((*value as f32 - centre) * weight).clamp(-1e15, 1e15))
@@ -166,16 +173,27 @@ fn scale(rows: &[&[f64]], chosen: &[usize], feature: usize) -> (f32, f32) {
     (scale.centre as f32, (1.0 / spread) as f32)
 }
 
-/// Distances with the number of those at least as large: all of the largest, and then ever fewer,
-/// which keeps the file small and the relative error of a small p below 5 %.
-fn tail(mut distances: Vec<f32>) -> (Vec<f32>, Vec<u32>) {
-    distances.sort_by(|a, b| b.total_cmp(a));
-    let mut kept: Vec<(f32, u32)> = Vec::new();
-    let mut beyond = 1;
-    while beyond < distances.len() {
-        kept.push((distances[beyond - 1], beyond as u32));
-        beyond += 1 + beyond / 20;
+impl Tail {
+    /// By the method of moments (Hosking & Wallis 1987), no lighter than exponential: a lighter tail
+    /// would end, and beyond its end nothing would be possible.
+    fn fit(mut distances: Vec<f64>) -> Self {
+        let from = robust::quantile(&mut distances, 1.0 - TAIL).unwrap_or(0.0);
+        let beyond: Vec<f64> = distances.into_iter().filter(|distance| *distance > from).map(|d| d - from).collect();
+        let count = beyond.len().max(1) as f64;
+        let mean = (beyond.iter().sum::<f64>() / count).max(1e-6 * from.max(1.0));
+        let variance = beyond.iter().map(|excess| (excess - mean).powi(2)).sum::<f64>() / count;
+        let shape = if variance > 0.0 { (0.5 * (1.0 - mean * mean / variance)).clamp(0.0, 0.45) } else { 0.0 };
+        Tail { from, scale: mean * (1.0 - shape), shape }
     }
-    kept.push((distances[distances.len() - 1], distances.len() as u32));
-    kept.into_iter().rev().unzip()
+
+    fn probability(&self, distance: f64) -> f64 {
+        let excess = (distance - self.from) / self.scale;
+        if excess <= 0.0 {
+            1.0
+        } else if self.shape < 1e-6 {
+            TAIL * (-excess).exp()
+        } else {
+            TAIL * (1.0 + self.shape * excess).powf(-1.0 / self.shape)
+        }
+    }
 }

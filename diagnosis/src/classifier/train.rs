@@ -29,12 +29,15 @@ pub struct TrainOptions {
     /// Appliances that must show a label for it to be learnt; at least 2, or nothing could be said
     /// of how well it is recognised. Rarer labels become `unknown`.
     pub min_groups: usize,
+    /// Part of the windows expected to belong to a class never seen; 0 to 1, both excluded. Windows
+    /// with a label too rare to be learnt count on top of it.
+    pub unknown: f64,
 }
 
 impl Default for TrainOptions {
     fn default() -> Self {
         let forests = [1, 4].map(|min_leaf| GrowOptions { min_leaf, ..GrowOptions::default() });
-        TrainOptions { forests: forests.to_vec(), folds: 5, min_groups: 3 }
+        TrainOptions { forests: forests.to_vec(), folds: 4, min_groups: 3, unknown: 0.01 }
     }
 }
 
@@ -119,7 +122,7 @@ impl Classifier {
             forest: grow(&set.rows, &set.labels, set.learnt.len(), forest)?,
             calibration,
             novelty: Novelty::fit(&set.rows, &set.labels, &set.folds),
-            prior: prior(windows, &labels),
+            prior: prior(windows, &labels, options.unknown),
             typical: (0..schema.len()).map(|feature| set.typical(feature)).collect(),
             learnt: set.learnt,
             left_out: LeftOut { log_loss, calibration_error, labels },
@@ -130,6 +133,9 @@ impl Classifier {
 fn check(schema: &[String], windows: &[LabelledWindow], options: &TrainOptions) -> Result<(), TrainError> {
     if schema.is_empty() || options.forests.is_empty() || options.folds < 2 || options.min_groups < 2 {
         return Err(TrainError::Options("there is at least one feature, one forest, two folds and two appliances"));
+    }
+    if !(options.unknown > 0.0 && options.unknown < 1.0) {
+        return Err(TrainError::Options("the part of windows expected to be unknown is between 0 and 1"));
     }
     for (window, LabelledWindow { features, label, .. }) in windows.iter().enumerate() {
         if features.len() != schema.len() {
@@ -159,13 +165,10 @@ fn count(windows: &[LabelledWindow], min_groups: usize) -> Vec<ClassCount> {
         .collect()
 }
 
-/// The part of appliances expected to show what none has shown: those with a label too rare to be
-/// learnt, and one more among two more (Laplace).
-fn prior(windows: &[LabelledWindow], labels: &[ClassCount]) -> f64 {
-    let groups: BTreeSet<&str> = windows.iter().map(|window| window.group.as_str()).collect();
-    let rare: BTreeSet<&str> =
-        windows.iter().filter(|window| !is_learnt(labels, &window.label)).map(|window| window.group.as_str()).collect();
-    (rare.len() as f64 + 1.0) / (groups.len() as f64 + 2.0)
+/// The part of the windows expected to belong to no class that is learnt.
+fn prior(windows: &[LabelledWindow], labels: &[ClassCount], unknown: f64) -> f64 {
+    let rare = windows.iter().filter(|window| !is_learnt(labels, &window.label)).count();
+    unknown + (1.0 - unknown) * rare as f64 / (windows.len() as f64 + 1.0)
 }
 
 fn is_learnt(labels: &[ClassCount], label: &str) -> bool {
