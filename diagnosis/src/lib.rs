@@ -50,6 +50,7 @@ mod model;
 pub mod next_step;
 mod observe;
 mod precondition;
+pub mod prognosis;
 pub mod robust;
 mod state;
 #[cfg(test)]
