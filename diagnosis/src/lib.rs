@@ -54,6 +54,7 @@ mod model_symptom;
 pub mod next_step;
 mod observe;
 mod precondition;
+pub mod prognosis;
 pub mod robust;
 mod state;
 #[cfg(test)]
