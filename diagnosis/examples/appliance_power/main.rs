@@ -33,7 +33,8 @@ fn main() -> std::io::Result<()> {
     let Some(files) = recorded::archive(&archive)? else { return Ok(()) };
     let devices = days::devices(&files);
     let start = Instant::now();
-    let held = measure::measure(&devices, |device, day| score(&devices, device, &device.baseline(day), day, Held::both));
+    let held =
+        measure::measure(&devices, |device, day| score(&devices, device, &device.baseline(day), day, Held::both));
     print_table(&held);
     println!("{:.1} s for {} days\n", start.elapsed().as_secs_f64(), files.len());
     println!("{:<44} {:>5}  by appliance", "in the same run", "mean");
@@ -74,7 +75,8 @@ fn score(devices: &[Device], device: &Device, baseline: &[&Day], judged: &Day, p
         .filter_map(|peer| usual(None, &peer.healthy.iter().collect::<Vec<_>>()).map(|(_, usual)| usual))
         .collect();
     let (how, usual) = usual(Fleet::of(&peers), baseline)?;
-    let held: Vec<Held> = cycles(how, judged).iter().filter_map(|cycle| usual.held(cycle)).map(|held| part(&held)).collect();
+    let held: Vec<Held> =
+        cycles(how, judged).iter().filter_map(|cycle| usual.held(cycle)).map(|held| part(&held)).collect();
     // A day without a cycle speaks neither for nor against a fault.
     Some(day(&held).unwrap_or(0.0))
 }

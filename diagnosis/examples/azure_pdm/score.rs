@@ -43,11 +43,7 @@ pub fn f1_by_question(judged: &[&Judged]) -> Vec<f64> {
     f1(judged, Judged::happens, Judged::said)
 }
 
-fn f1(
-    judged: &[&Judged],
-    is: impl Fn(&Judged, usize) -> bool,
-    said: impl Fn(&Judged, usize) -> bool,
-) -> Vec<f64> {
+fn f1(judged: &[&Judged], is: impl Fn(&Judged, usize) -> bool, said: impl Fn(&Judged, usize) -> bool) -> Vec<f64> {
     let count = |class: usize, want: (bool, bool)| {
         judged.iter().filter(|hour| (is(hour, class), said(hour, class)) == want).count() as f64
     };

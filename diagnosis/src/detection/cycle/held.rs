@@ -137,10 +137,9 @@ impl Ends {
         let level = (self.logs[from] - self.logs[from - before]) / before as f64;
         let variance = self.steady.powi(2);
         // The level of the held load is integrated out.
-        let steady = -0.5 * (m - 1.0) * (std::f64::consts::TAU * variance).ln()
-            - 0.5 * m.ln()
-            - 0.5 * squares / variance
-            + normal(mean - level, (variance / m + LEVEL * LEVEL).sqrt());
+        let steady =
+            -0.5 * (m - 1.0) * (std::f64::consts::TAU * variance).ln() - 0.5 * m.ln() - 0.5 * squares / variance
+                + normal(mean - level, (variance / m + LEVEL * LEVEL).sqrt());
         let mut wandering = Sum::default();
         self.steps.iter().for_each(|steps| wandering.add(steps[end] - steps[from]));
         let mut both = Sum::default();
