@@ -78,11 +78,12 @@ impl Learnt {
     /// # Errors
     /// There is too little to learn from.
     pub fn train(evidence: &Evidence, training_set: &str) -> Result<(Self, Evaluation), TrainError> {
-        let (held_out, taught): (Vec<_>, Vec<_>) =
-            evidence.witnesses.iter().enumerate().partition(|(at, _)| at % HOLD_OUT == HOLD_OUT - 1);
-        let of = |part: Vec<(usize, &'_ Witness)>| part.into_iter().map(|(_, witness)| witness).collect::<Vec<_>>();
-        let (held_out, taught) = (of(held_out), of(taught));
         let all: Vec<&Witness> = evidence.witnesses.iter().collect();
+        let part = |out: bool| -> Vec<&Witness> {
+            let places = all.iter().enumerate().filter(|(at, _)| (at % HOLD_OUT == HOLD_OUT - 1) == out);
+            places.map(|(_, witness)| *witness).collect()
+        };
+        let (held_out, taught) = (part(true), part(false));
         let judge = Self::learn(evidence, &taught, training_set)?;
         let evaluation = judge.evaluate(&held_out, &all);
         let p_values: Vec<f64> = evaluation.cases.iter().map(|caught| caught.p_value).collect();
