@@ -76,7 +76,9 @@ fn separator_and_time_are_found() {
 fn a_file_it_cannot_use_is_named_with_its_place_and_what_would_be_right() {
     let folder = tempfile::tempdir().unwrap();
     let good = recording(';', true);
-    let cases: [(&str, Vec<u8>, &[&str], &[&str]); 9] = [
+    /// Name, content, arguments, and what is said.
+    type Case = (&'static str, Vec<u8>, &'static [&'static str], &'static [&'static str]);
+    let cases: [Case; 9] = [
         (
             "number",
             good.replacen(";20.", ";2o.", 7).into_bytes(),

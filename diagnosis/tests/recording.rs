@@ -31,5 +31,5 @@ fn pump_faults_are_flagged() {
 fn dependent_healthy_rows_alarm_as_often_as_they_say() {
     let world = healthy::WORLDS.iter().find(|world| world.phi == 0.95 && world.channels == 1).unwrap();
     let rates = healthy::rates(world, 40);
-    assert!(rates.inside, "{} at 0.01, {} at 0.001", rates.at_2, rates.at_3);
+    assert!(rates.inside, "{}: {} at 0.01, {} at 0.001", world.name, rates.at_2, rates.at_3);
 }

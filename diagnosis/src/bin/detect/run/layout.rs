@@ -102,7 +102,7 @@ fn number(cell: &str) -> Option<f64> {
 fn time_ms(cell: &str) -> Option<i64> {
     if let Ok(number) = cell.parse::<f64>() {
         let seconds = number.abs() < 1e11;
-        return number.is_finite().then(|| (number * if seconds { 1e3 } else { 1.0 }) as i64);
+        return number.is_finite().then_some((number * if seconds { 1e3 } else { 1.0 }) as i64);
     }
     if let Ok(time) = cell.parse::<Timestamp>() {
         return Some(time.as_millisecond());
