@@ -37,13 +37,16 @@
 
 mod advise;
 mod appliance;
+pub mod calibration;
 mod catalogue;
+pub mod classifier;
 pub mod detection;
 mod detector;
 mod diagnose;
 mod drift;
 mod expression;
 pub mod fault_tree;
+pub mod forest;
 pub mod inference;
 pub mod learning;
 mod model;
@@ -51,6 +54,7 @@ mod model_symptom;
 pub mod next_step;
 mod observe;
 mod precondition;
+pub mod prognosis;
 pub mod robust;
 mod state;
 #[cfg(test)]
