@@ -1,5 +1,7 @@
 //! The command `detect run` on small files: what it writes, and what it says of files it cannot use.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;

@@ -7,7 +7,7 @@ use super::draws::Draws;
 use super::surprise::{Expectation, Memory};
 
 /// Simulated rows to judge after each simulated training.
-const JUDGED_ROWS: usize = 1_000;
+const JUDGED_ROWS: usize = 2_000;
 /// Rows before them that bring the memory into its usual state.
 const SETTLING_ROWS: usize = 400;
 /// Longer trainings are simulated as if they had so many rows: what is uncertain of the parameters
@@ -38,7 +38,7 @@ impl Calibration {
     pub(super) fn simulated(expectation: &Expectation, channels: usize, trained_rows: usize) -> Self {
         let trained = trained_rows.min(MOST_TRAINED_ROWS);
         // Many channels give many chances a row, and cost as much more.
-        let rounds = (800 / channels).clamp(24, 50);
+        let rounds = (400 / channels).clamp(12, 30);
         let mut draws = Draws::new(trained as u64);
         let mut largest = Vec::with_capacity(rounds * JUDGED_ROWS);
         for _ in 0..rounds {
