@@ -2,7 +2,7 @@
 
 use nalgebra::{DMatrix, DVector};
 
-use crate::days::Day;
+use super::days::Day;
 
 /// Scores a day by a device's baseline days.
 type Baseline = fn(&[&Day], &Day) -> Option<f64>;

@@ -90,7 +90,8 @@ fn day(text: &str) -> Result<Day, String> {
     let (time, power) = (column("ctime")?, column("activePower")?);
     let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
     let field = |row: usize, column: usize| rows.get(row).and_then(|row| row.get(column)).copied().unwrap_or_default();
-    let watts = (0..rows.len().min(MINUTES)).map(|row| field(row, power).parse().map_or(f64::NAN, f64::round)).collect();
+    let watts =
+        (0..rows.len().min(MINUTES)).map(|row| field(row, power).parse().map_or(f64::NAN, f64::round)).collect();
     Ok(Day { watts, rows: rows.len(), begins: minutes(field(0, time))? })
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::days::{Day, Device};
+use super::days::{Day, Device};
 
 /// Resamples of the bootstrap.
 const RESAMPLES: usize = 500;
@@ -88,7 +88,13 @@ fn area(healthy: &[Scored], faulty: &[Scored], weight: &dyn Fn(usize) -> f64) ->
     for (fault_source, fault) in faulty {
         for (source, score) in healthy {
             let pair = weight(*fault_source) * weight(*source);
-            let won = if fault > score { 1.0 } else if fault == score { 0.5 } else { 0.0 };
+            let won = if fault > score {
+                1.0
+            } else if fault == score {
+                0.5
+            } else {
+                0.0
+            };
             above += pair * won;
             pairs += pair;
         }

@@ -151,7 +151,8 @@ fn signed_rank(changes: &[f64]) -> f64 {
 fn ranks(values: &[Option<f64>]) -> Vec<Option<f64>> {
     let mut sorted: Vec<f64> = values.iter().flatten().copied().collect();
     sorted.sort_unstable_by(f64::total_cmp);
-    let share = |value: f64| (sorted.len() - sorted.partition_point(|other| *other < value)) as f64 / sorted.len() as f64;
+    let share =
+        |value: f64| (sorted.len() - sorted.partition_point(|other| *other < value)) as f64 / sorted.len() as f64;
     values.iter().map(|value| value.map(share)).collect()
 }
 

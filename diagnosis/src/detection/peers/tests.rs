@@ -27,7 +27,8 @@ fn cohort(random: &mut Random, size: usize, shift: f64) -> Vec<Member> {
             let usual: Vec<Scale> = (0..2)
                 .map(|_| Scale { centre: 100.0 * random.uniform(), spread: 0.1 + 10.0 * random.uniform() })
                 .collect();
-            let today = usual.iter().zip([shift, 0.0]).map(|(u, shift)| u.centre + u.spread * (shift + random.normal()));
+            let today =
+                usual.iter().zip([shift, 0.0]).map(|(u, shift)| u.centre + u.spread * (shift + random.normal()));
             Member { device: format!("device-{number}"), today: today.collect(), usual }
         })
         .collect()
@@ -37,7 +38,11 @@ fn cohort(random: &mut Random, size: usize, shift: f64) -> Vec<Member> {
 fn distance_from_uniform(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let n = values.len() as f64;
-    values.iter().enumerate().map(|(i, v)| (v - i as f64 / n).abs().max((v - (i + 1) as f64 / n).abs())).fold(0.0, f64::max)
+    values
+        .iter()
+        .enumerate()
+        .map(|(i, v)| (v - i as f64 / n).abs().max((v - (i + 1) as f64 / n).abs()))
+        .fold(0.0, f64::max)
 }
 
 #[test]
