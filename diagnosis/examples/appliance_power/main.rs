@@ -33,8 +33,7 @@ fn main() -> std::io::Result<()> {
     let Some(files) = recorded::archive(&archive)? else { return Ok(()) };
     let devices = days::devices(&files);
     let start = Instant::now();
-    let held =
-        measure::measure(&devices, |device, day| score(&devices, device, &device.baseline(day), day, Held::both));
+    let held = held_on(&devices);
     print_table(&held);
     println!("{:.1} s for {} days\n", start.elapsed().as_secs_f64(), files.len());
     println!("{:<44} {:>5}  by appliance", "in the same run", "mean");

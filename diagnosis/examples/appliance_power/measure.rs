@@ -37,7 +37,7 @@ pub fn measure(devices: &[Device], score: impl Fn(&Device, &Day) -> Option<f64>)
     let mut cases = Vec::new();
     for device in devices {
         let scored = |days: &[Day]| -> Vec<Scored> {
-            days.iter().filter_map(|day| Some((device.sources(day), score(device, day)?))).collect()
+            days.iter().filter_map(|day| Some((device.source(day), score(device, day)?))).collect()
         };
         let healthy = scored(&device.healthy);
         for (fault, days) in &device.faulty {
