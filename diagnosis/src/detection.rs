@@ -4,7 +4,10 @@
 //! tree takes as it takes a latched symptom, only softer.
 
 pub mod cycle;
+pub mod fleet;
 pub mod peers;
+pub mod recording;
+pub mod univariate;
 
 use serde::{Deserialize, Serialize};
 
