@@ -88,16 +88,18 @@ impl Novelty {
         let features = rows[0].len();
         let scales: Vec<(f32, f32)> = (0..features).map(|feature| scale(rows, chosen, feature)).collect();
         let (centres, weights) = scales.into_iter().unzip();
-        let mut novelty = Novelty { centres, weights, rows: Vec::new(), tail: Tail { from: 0.0, scale: 1.0, shape: 0.0 } };
+        let mut novelty =
+            Novelty { centres, weights, rows: Vec::new(), tail: Tail { from: 0.0, scale: 1.0, shape: 0.0 } };
         let classes = labels.iter().copied().max().unwrap_or(0) + 1;
         for class in 0..classes {
             let own: Vec<usize> = chosen.iter().copied().filter(|row| labels[*row] == class).collect();
             let keep = own.len().min(KEPT / classes + 1);
             for number in 0..keep {
                 let row = rows[own[number * own.len() / keep]];
-                novelty.rows.extend(standardised(row, &novelty.centres, &novelty.weights).map(|value| {
-                    if value.is_finite() { value } else { 0.0 }
-                }));
+                novelty.rows.extend(
+                    standardised(row, &novelty.centres, &novelty.weights)
+                        .map(|value| if value.is_finite() { value } else { 0.0 }),
+                );
             }
         }
         novelty

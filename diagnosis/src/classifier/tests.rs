@@ -145,7 +145,9 @@ fn files_give_the_same_classifier_back() {
     let classifier = trained();
     let json = serde_json::to_value(&classifier).unwrap();
     assert_eq!(serde_json::from_value::<Classifier>(json.clone()).unwrap(), classifier);
-    for (key, value) in [("schema", serde_json::json!(["current"])), ("prior", 2.0.into()), ("classes", json["learnt"].clone())] {
+    for (key, value) in
+        [("schema", serde_json::json!(["current"])), ("prior", 2.0.into()), ("classes", json["learnt"].clone())]
+    {
         let mut broken = json.clone();
         broken[key] = value;
         assert!(serde_json::from_value::<Classifier>(broken).is_err(), "{key}");

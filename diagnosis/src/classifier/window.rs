@@ -24,9 +24,10 @@ pub struct WindowShape {
 impl WindowShape {
     /// Names of the features, in the order of a row.
     pub fn schema(&self) -> Vec<String> {
-        let means = self.channels.iter().flat_map(|channel| {
-            self.spans_h.iter().map(move |span| format!("{channel}: mean of {span} h"))
-        });
+        let means = self
+            .channels
+            .iter()
+            .flat_map(|channel| self.spans_h.iter().map(move |span| format!("{channel}: mean of {span} h")));
         let codes = self.codes.iter().map(|code| format!("{code}: hours since"));
         let parts = self.parts.iter().map(|part| format!("{part}: days since renewal"));
         means.chain(codes).chain(parts).collect()
@@ -81,9 +82,8 @@ impl TryFrom<State> for EventWindow {
     fn try_from(state: State) -> Result<Self, WindowError> {
         let shape = &state.shape;
         let fresh = EventWindow::new(shape.clone())?.0;
-        let lengths = |state: &State| {
-            (state.sums.len(), state.counts.len(), state.codes_ms.len(), state.parts_ms.len())
-        };
+        let lengths =
+            |state: &State| (state.sums.len(), state.counts.len(), state.codes_ms.len(), state.parts_ms.len());
         if lengths(&fresh) != lengths(&state) {
             return Err(WindowError::State);
         }
@@ -187,10 +187,10 @@ impl EventWindow {
     fn mean(&self, channel: usize, hour: i64, span: u32) -> f64 {
         let hours = self.0.shape.hours() as i64;
         let first = hour.saturating_sub(i64::from(span) - 1).max(self.0.latest_h.saturating_sub(hours - 1));
-        let cells = (first..=hour.min(self.0.latest_h))
-            .map(|hour| channel * hours as usize + hour.rem_euclid(hours) as usize);
-        let (sum, count) =
-            cells.fold((0.0, 0u64), |(sum, count), cell| (sum + self.0.sums[cell], count + u64::from(self.0.counts[cell])));
+        let cells =
+            (first..=hour.min(self.0.latest_h)).map(|hour| channel * hours as usize + hour.rem_euclid(hours) as usize);
+        let (sum, count) = cells
+            .fold((0.0, 0u64), |(sum, count), cell| (sum + self.0.sums[cell], count + u64::from(self.0.counts[cell])));
         if count == 0 { f64::NAN } else { sum / count as f64 }
     }
 }

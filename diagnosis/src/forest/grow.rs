@@ -62,7 +62,8 @@ pub fn grow(rows: &[&[f64]], labels: &[usize], classes: usize, options: &GrowOpt
     let features = check(rows, labels, classes)?;
     let rows: Vec<Vec<f64>> =
         rows.iter().map(|row| row.iter().map(|value| f64::from(*value as f32)).collect()).collect();
-    let x = DenseMatrix::from_2d_vec(&filled(&rows, features)).map_err(|error| GrowError::Trainer(error.to_string()))?;
+    let x =
+        DenseMatrix::from_2d_vec(&filled(&rows, features)).map_err(|error| GrowError::Trainer(error.to_string()))?;
     let y: Vec<u32> = labels.iter().map(|label| *label as u32).collect();
     let parameters = RandomForestClassifierParameters {
         max_depth: Some(options.depth.saturating_add(1)),
@@ -72,7 +73,8 @@ pub fn grow(rows: &[&[f64]], labels: &[usize], classes: usize, options: &GrowOpt
         seed: options.seed,
         ..Default::default()
     };
-    let grown = RandomForestClassifier::fit(&x, &y, parameters).map_err(|error| GrowError::Trainer(error.to_string()))?;
+    let grown =
+        RandomForestClassifier::fit(&x, &y, parameters).map_err(|error| GrowError::Trainer(error.to_string()))?;
     let grown: Grown = serde_json::from_value(serde_json::to_value(&grown)?)?;
     let share = 1.0 / grown.trees.len() as f32;
     let trees: Vec<Tree> =
@@ -138,9 +140,14 @@ fn take_over(nodes: &[GrownNode], rows: &[Vec<f64>], labels: &[usize], classes: 
         let feature = node.split_feature;
         let value = |row: &usize| rows[*row][feature];
         let (missing, present): (Vec<usize>, Vec<usize>) = here.into_iter().partition(|row| value(row).is_nan());
-        let (mut low, mut high): (Vec<usize>, Vec<usize>) = present.into_iter().partition(|row| value(row) <= threshold);
+        let (mut low, mut high): (Vec<usize>, Vec<usize>) =
+            present.into_iter().partition(|row| value(row) <= threshold);
         let missing_right = high.len() > low.len();
-        if missing_right { high.extend(missing) } else { low.extend(missing) }
+        if missing_right {
+            high.extend(missing)
+        } else {
+            low.extend(missing)
+        }
         tree[index] = TreeNode::Split { feature, threshold, missing_right, left, right };
         open.extend([(left, low), (right, high)]);
     }

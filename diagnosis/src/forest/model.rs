@@ -94,8 +94,7 @@ impl TryFrom<Columns> for Forest {
             return Err(ForestError::Arrays("trees begin at 0 and rise, and none is empty"));
         }
         let columns = file.slot.iter().zip(&file.threshold).zip(&file.step);
-        let nodes: Vec<Node> =
-            columns.map(|((slot, threshold), step)| Node::new(*slot, *threshold, *step)).collect();
+        let nodes: Vec<Node> = columns.map(|((slot, threshold), step)| Node::new(*slot, *threshold, *step)).collect();
         let mut roots = Vec::with_capacity(file.trees.len());
         for (tree, (start, end)) in file.trees.iter().zip(ends).enumerate() {
             let nodes = &nodes[*start as usize..end as usize];
@@ -124,8 +123,11 @@ impl Forest {
             let rows = writer.values.len() / outputs;
             within("rows of leaf values", rows, MAX_VALUES)?;
             within("nodes", writer.nodes.len(), u32::MAX as usize / 2)?;
-            let depth = depth(&writer.nodes[start..], features, rows)
-                .map_err(|(node, what)| ForestError::Node { tree: number, node, what })?;
+            let depth = depth(&writer.nodes[start..], features, rows).map_err(|(node, what)| ForestError::Node {
+                tree: number,
+                node,
+                what,
+            })?;
             roots.push((start as u32, depth));
         }
         Ok(Forest::arrange((features, outputs), writer.nodes, &roots, &writer.values))

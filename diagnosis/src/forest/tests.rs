@@ -145,8 +145,7 @@ fn any_tree() -> impl Strategy<Value = Tree> {
     parts.prop_map(|splits| {
         let mut nodes = vec![leaf(1.0)];
         for (number, (at, feature, threshold, missing_right)) in splits.into_iter().enumerate() {
-            let leaves: Vec<usize> =
-                (0..nodes.len()).filter(|at| matches!(nodes[*at], TreeNode::Leaf(_))).collect();
+            let leaves: Vec<usize> = (0..nodes.len()).filter(|at| matches!(nodes[*at], TreeNode::Leaf(_))).collect();
             let (at, size) = (leaves[at.index(leaves.len())], nodes.len());
             nodes[at] = split(feature, threshold, missing_right, size + 1, size);
             nodes.extend([leaf(number as f32), leaf(-(number as f32))]);
