@@ -24,7 +24,8 @@ pub enum Noise {
     /// Student's t with so many degrees of freedom.
     Student(u32),
     Laplace,
-    /// Normal, but one in twenty draws is three times as wide.
+    /// Normal, but one in twenty draws is three times as wide: gross errors, which no family of
+    /// tails that is tried fits. Shown, and not held to the bar.
     Mixed,
 }
 

@@ -13,11 +13,11 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use diagnosis::detection::recording::Monitor;
+use diagnosis::detection::recording::{Model, Monitor};
 
 use layout::Layout;
 use output::{Line, Output};
-use source::Source;
+use source::{Row, Source};
 
 /// Rows between two words of progress on a terminal.
 const PROGRESS_ROWS: u64 = 250_000;
@@ -69,18 +69,7 @@ pub fn run(args: Args) -> Result<()> {
     let mut source = Source::open(&args.file)?;
     let ahead = source.take(if args.train.is_some() { layout::LOOK_AHEAD } else { args.train_rows })?;
     let mut layout = Layout::find(&source, &ahead, &args.ignore)?;
-    let mut trained_rows = 0;
-    let model = match &args.train {
-        Some(folder) => learn::from_folder(folder, &mut layout, &args.ignore)?,
-        None => {
-            if ahead.len() < args.train_rows {
-                let (path, rows) = (args.file.display(), ahead.len());
-                bail!("{path}: {rows} rows are fewer than the {} to learn from (--train-rows)", args.train_rows);
-            }
-            trained_rows = ahead.len();
-            learn::from_rows(&source, &layout, &ahead)?
-        }
-    };
+    let (model, trained_rows) = learn(&args, &source, &mut layout, &ahead)?;
     for note in layout.notes.iter().cloned().chain(model.still_channels().map(still)) {
         eprintln!("note: {note}");
     }
@@ -104,6 +93,18 @@ pub fn run(args: Args) -> Result<()> {
         }
     }
     output.finish()
+}
+
+/// The model, and how many of the first rows it has learned from.
+fn learn(args: &Args, source: &Source, layout: &mut Layout, ahead: &[Row]) -> Result<(Model, usize)> {
+    if let Some(folder) = &args.train {
+        return Ok((learn::from_folder(folder, layout, &args.ignore)?, 0));
+    }
+    if ahead.len() < args.train_rows {
+        let (file, rows) = (source.name(), ahead.len());
+        bail!("{file}: {rows} rows are fewer than the {} to learn from (--train-rows)", args.train_rows);
+    }
+    Ok((learn::from_rows(source, layout, ahead)?, ahead.len()))
 }
 
 fn still(channel: &str) -> String {
