@@ -310,7 +310,7 @@ impl Monitor {
         let ewma = lanes(|c| self.ewma[c] * trust[c]);
         let product = times(&mode.ewma_precision, &ewma);
         let drift = lanes(|c| own.adapting[c] - own.fixed[c]);
-        let drift = lanes(|c| drift[c] * drift[c] * mode.drift_unit[c]);
+        let drift = lanes(|c| drift[c] * drift[c] * mode.drift_unit[c] / self.spread[c]);
         [
             largest(&lanes(|c| self.ewma[c] * self.ewma[c] * precision[c])),
             largest(&lanes(|c| larger(self.up[c], self.down[c]) * mode.cusum_unit[c])),
