@@ -38,7 +38,6 @@ fn print(name: &str, process: Process) -> Result<(), Box<dyn std::error::Error>>
     let start = Instant::now();
     let baseline = Baseline::train(&process.schema(), &histories(process, 0..TRAIN, DAYS), &Settings::new("1", name))?;
     let rates = judge(process, &baseline);
-    eprintln!("{DBG:?}");
     let naive = naive(process);
     let pair = |rates: [f64; 2]| format!("{:.2} {:.2}", rates[0], rates[1]);
     println!(
@@ -51,8 +50,6 @@ fn print(name: &str, process: Process) -> Result<(), Box<dyn std::error::Error>>
     );
     Ok(())
 }
-
-static DBG: [std::sync::atomic::AtomicU64; 5] = [const { std::sync::atomic::AtomicU64::new(0) }; 5];
 
 /// Rates in multiples of the nominal ones, and alarms per device-day.
 struct Rates {
@@ -69,9 +66,6 @@ fn judge(process: Process, baseline: &Baseline) -> Rates {
         for _ in 0..DAYS * 1440 {
             device.minute();
             if let Ok(Step::Judged(verdict)) = monitor.step(baseline, &device.row()) {
-                if verdict.p_row <= 1e-2 {
-                    DBG[verdict.leading as usize].fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                }
                 rows.count(verdict.p_row);
                 verdict.finished_unit.iter().for_each(|p| units.count(*p));
                 alarms += f64::from(u8::from(verdict.alarm == Alarm::Raised));

@@ -247,9 +247,28 @@ fn models_and_monitors_survive_storage_exactly() {
     device.minute();
     assert_eq!(stored.step(&baseline, &device.row()), monitor.step(&APPLIANCE, &device.row()));
 
+    let fresh = Monitor::new(&baseline);
+    assert_eq!(serde_json::from_str::<Monitor>(&serde_json::to_string(&fresh).unwrap()).unwrap(), fresh);
+
     let damaged = text.replacen("\"unit_ms\":86400000", "\"unit_ms\":0", 1);
     let error = serde_json::from_str::<Baseline>(&damaged).unwrap_err().to_string();
     assert!(error.contains("unit_ms"), "{error}");
+}
+
+#[test]
+fn each_finished_day_is_told_once() {
+    let (mut device, mut monitor) = (Device::new(Process::Correlated, 997), Monitor::new(&CORRELATED));
+    let mut finished = vec![];
+    for minute in 0..3 * 1440 + 10 {
+        device.minute();
+        // The first rows of each day cannot be judged.
+        let row = Row { mode: if minute % 1440 < 5 { 9 } else { 0 }, ..device.row() };
+        if let Step::Judged(verdict) = monitor.step(&CORRELATED, &row).unwrap() {
+            finished.extend(verdict.finished_unit);
+        }
+    }
+    assert_eq!(finished.len(), 3, "{finished:?}");
+    assert!(finished.iter().all(|p| *p > 1e-3));
 }
 
 #[test]
@@ -263,4 +282,30 @@ fn a_step_takes_no_memory() {
         }
     });
     assert_eq!(steps.count_total, 0);
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "slow without optimisation")]
+fn false_alarms_are_as_rare_as_they_say() {
+    // The whole table, with more devices and processes: the example `false_alarms`.
+    let process = Process::Ar;
+    let settings = Settings::new("v1", "simulated");
+    let baseline = Baseline::train(&process.schema(), &histories(process, 0..100, 10), &settings).unwrap();
+    let (mut rows, mut units, mut rare_rows, mut rare_units) = (0.0, 0.0, [0.0; 2], 0.0);
+    for number in 1000..1200 {
+        let (mut device, mut monitor) = (Device::new(process, number), Monitor::new(&baseline));
+        for _ in 0..10 * 1440 + 1 {
+            device.minute();
+            let verdict = judge(&baseline, &mut monitor, &device.row());
+            rows += 1.0;
+            rare_rows[0] += f64::from(u8::from(verdict.p_row <= 1e-2));
+            rare_rows[1] += f64::from(u8::from(verdict.p_row <= 1e-3));
+            if let Some(p) = verdict.finished_unit {
+                units += 1.0;
+                rare_units += f64::from(u8::from(p <= 1e-2));
+            }
+        }
+    }
+    let ratios = [rare_rows[0] / rows / 1e-2, rare_rows[1] / rows / 1e-3, rare_units / units / 1e-2];
+    assert!(ratios.iter().all(|ratio| (0.5..=2.0).contains(ratio)), "{ratios:?}");
 }

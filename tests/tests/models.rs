@@ -40,7 +40,8 @@ impl Fleet {
         assert_eq!(specs.len(), FLEET);
         let gateway = Gateway::start(state.path(), "").unwrap();
         let register = |spec: &DeviceSpec| {
-            let device = json!({"id": spec.device, "tenant": "home", "type": "refrigerator", "model": spec.kind.model()});
+            let device =
+                json!({"id": spec.device, "tenant": "home", "type": "refrigerator", "model": spec.kind.model()});
             gateway.register(&device).unwrap()
         };
         let passwords = specs.iter().map(register).collect();
@@ -68,7 +69,8 @@ impl Fleet {
                 let uplinks = device.advance(until);
                 let rows = uplinks.into_iter().filter_map(|uplink| row(uplink, &mut aliases, &mut position));
                 let owner = spec.device.clone();
-                history.push(0, rows.map(|row| DeviceRow { device: owner.clone(), r#type: "refrigerator".into(), row }));
+                history
+                    .push(0, rows.map(|row| DeviceRow { device: owner.clone(), r#type: "refrigerator".into(), row }));
             }
             history.flush(0, 0, ServerTime(self.end_ms)).await.unwrap();
         }
@@ -188,7 +190,8 @@ async fn a_model_is_trained_watched_promoted_and_rolled_back() {
     let gateway = Gateway::start(fleet.state.path(), "").unwrap();
     assert_eq!(health(&gateway)["detail"], "0 speaking, 1 in shadow");
     fleet.json(&["promote", &first]);
-    wait_for("promotion", WAIT, || Ok((health(&gateway)["detail"] == "1 speaking, 0 in shadow").then_some(()))).unwrap();
+    wait_for("promotion", WAIT, || Ok((health(&gateway)["detail"] == "1 speaking, 0 in shadow").then_some(())))
+        .unwrap();
 
     // A device that fails afterwards is told of with the model's own statement.
     let worn = fault(ApplianceKind::Refrigerator, "compressor_valve_worn").unwrap();

@@ -1,34 +1,33 @@
 //! What a few lines of code reach, and what the traps would give away.
 
+use diagnosis::detection::cycle::Segmentation;
 use nalgebra::{DMatrix, DVector};
 
-use crate::days::Day;
+use super::days::Day;
 
 /// Scores a day by a device's baseline days.
 type Baseline = fn(&[&Day], &Day) -> Option<f64>;
 
-pub const ALL: [(&str, Baseline); 6] = [
+pub const ALL: [(&str, Baseline); 5] = [
     ("minutes above half of the usual load", minutes_on),
     ("energy of the day", energy),
     ("Hotelling's T2 of energy, minutes, cycles", t2),
     ("trap check: index of the last row seen", |_, day| Some(day.watts.len() as f64)),
     ("trap, not allowed: rows of the file", |_, day| Some(day.rows as f64)),
-    ("trap, not allowed: length beyond the baseline", |baseline, day| {
-        Some(day.rows as f64 - baseline.iter().map(|day| day.rows as f64).sum::<f64>() / baseline.len() as f64)
-    }),
 ];
 
 fn finite(day: &Day) -> impl Iterator<Item = f64> {
     day.watts.iter().copied().filter(|watts| watts.is_finite())
 }
 
-/// Half of the largest usual load.
-fn threshold(baseline: &[&Day]) -> f64 {
-    baseline.iter().flat_map(|day| finite(day)).fold(0.0, f64::max) / 2.0
+/// Above what a minute counts as on: as the cycles are cut.
+fn threshold(baseline: &[&Day]) -> Option<f64> {
+    let watts: Vec<f64> = baseline.iter().flat_map(|day| &day.watts).copied().collect();
+    Segmentation::main_load(&watts, 0).map(|how| how.on_above)
 }
 
 fn minutes_on(baseline: &[&Day], day: &Day) -> Option<f64> {
-    let threshold = threshold(baseline);
+    let threshold = threshold(baseline)?;
     Some(finite(day).filter(|watts| *watts > threshold).count() as f64)
 }
 
@@ -37,7 +36,7 @@ fn energy(_: &[&Day], day: &Day) -> Option<f64> {
 }
 
 fn t2(baseline: &[&Day], day: &Day) -> Option<f64> {
-    let threshold = threshold(baseline);
+    let threshold = threshold(baseline)?;
     let features = |day: &Day| {
         let on: Vec<bool> = finite(day).map(|watts| watts > threshold).collect();
         let starts = on.windows(2).filter(|pair| !pair[0] && pair[1]).count();

@@ -57,9 +57,8 @@ pub fn devices(files: &BTreeMap<String, String>) -> Vec<Device> {
 }
 
 impl Device {
-    /// Which days are of the same hours, as numbers: for each healthy day, and for each fault the
-    /// number of its source.
-    pub fn sources(&self, day: &Day) -> usize {
+    /// The number of the healthy day that this is, or that a fault was put into.
+    pub fn source(&self, day: &Day) -> usize {
         self.healthy.iter().position(|healthy| (healthy.begins - day.begins).abs() < 5).unwrap_or(usize::MAX)
     }
 

@@ -11,11 +11,11 @@
 //! has no prior). No faulty day and no label is learned from.
 
 #[path = "../recorded/mod.rs"]
-mod recorded;
+pub mod recorded;
 
-mod baselines;
-mod days;
-mod measure;
+pub mod baselines;
+pub mod days;
+pub mod measure;
 
 use std::time::Instant;
 
@@ -33,18 +33,17 @@ fn main() -> std::io::Result<()> {
     let Some(files) = recorded::archive(&archive)? else { return Ok(()) };
     let devices = days::devices(&files);
     let start = Instant::now();
-    let held =
-        measure::measure(&devices, |device, day| score(&devices, device, &device.baseline(day), day, Held::both));
+    let held = held_on(&devices);
     print_table(&held);
     println!("{:.1} s for {} days\n", start.elapsed().as_secs_f64(), files.len());
     println!("{:<44} {:>5}  by appliance", "in the same run", "mean");
     print_line("held on, duration and load (this)", &held);
-    let duration = |device: &Device, day: &Day| score(&devices, device, &device.baseline(day), day, Held::duration);
-    print_line("  from durations alone", &measure::measure(&devices, duration));
+    let durations = |device: &Device, day: &Day| score(&devices, device, &device.baseline(day), day, duration);
+    print_line("  from durations alone", &measure::measure(&devices, durations));
     let installed = |device: &Device, day: &Day| {
         let first = device.first_days(INSTALLATION_DAYS);
         let later = !first.iter().any(|first| first.overlaps(day));
-        later.then(|| score(&devices, device, &first, day, Held::both))?
+        later.then(|| score(&devices, device, &first, day, |held| held))?
     };
     print_line("  baseline fixed on the first 5 days", &measure::measure(&devices, installed));
     for (name, baseline) in baselines::ALL {
@@ -53,30 +52,24 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-trait Part {
-    fn both(&self) -> Held;
-    fn duration(&self) -> Held;
+/// What is judged: every day of every device, by all of its healthy days but those of the same hours.
+pub fn held_on(devices: &[Device]) -> Figures {
+    measure::measure(devices, |device, day| score(devices, device, &device.baseline(day), day, |held| held))
 }
 
-impl Part for Held {
-    fn both(&self) -> Held {
-        *self
-    }
-
-    fn duration(&self) -> Held {
-        Held { log_bayes_factor: self.from_duration, ..*self }
-    }
+/// What the duration alone says.
+fn duration(held: Held) -> Held {
+    Held { log_bayes_factor: held.from_duration, ..held }
 }
 
 /// The score of one day by the device's baseline days and the fleet of its kind.
-fn score(devices: &[Device], device: &Device, baseline: &[&Day], judged: &Day, part: fn(&Held) -> Held) -> Option<f64> {
+fn score(devices: &[Device], device: &Device, baseline: &[&Day], judged: &Day, part: fn(Held) -> Held) -> Option<f64> {
     let peers = devices.iter().filter(|peer| peer.kind == device.kind && peer.name != device.name);
     let peers: Vec<Usual> = peers
         .filter_map(|peer| usual(None, &peer.healthy.iter().collect::<Vec<_>>()).map(|(_, usual)| usual))
         .collect();
     let (how, usual) = usual(Fleet::of(&peers), baseline)?;
-    let held: Vec<Held> =
-        cycles(how, judged).iter().filter_map(|cycle| usual.held(cycle)).map(|held| part(&held)).collect();
+    let held: Vec<Held> = cycles(how, judged).iter().filter_map(|cycle| usual.held(cycle)).map(part).collect();
     // A day without a cycle speaks neither for nor against a fault.
     Some(day(&held).unwrap_or(0.0))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::days::{Day, Device};
+use super::days::{Day, Device};
 
 /// Resamples of the bootstrap.
 const RESAMPLES: usize = 500;
@@ -37,7 +37,7 @@ pub fn measure(devices: &[Device], score: impl Fn(&Device, &Day) -> Option<f64>)
     let mut cases = Vec::new();
     for device in devices {
         let scored = |days: &[Day]| -> Vec<Scored> {
-            days.iter().filter_map(|day| Some((device.sources(day), score(device, day)?))).collect()
+            days.iter().filter_map(|day| Some((device.source(day), score(device, day)?))).collect()
         };
         let healthy = scored(&device.healthy);
         for (fault, days) in &device.faulty {

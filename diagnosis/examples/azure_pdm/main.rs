@@ -20,7 +20,7 @@ use data::{CLASSES, NONE};
 use diagnosis::classifier::expected_calibration_error;
 use score::{Judged, mean};
 
-const DRAWS: usize = 500;
+const DRAWS: usize = 200;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
@@ -33,8 +33,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let f1 = |judged: &[&Judged]| mean(score::f1_by_class(judged));
         show("macro-F1, one class an hour", judged, f1, "0.70");
         show("macro-F1, each component asked on its own", judged, |j| mean(score::f1_by_question(j)), "0.70");
-        show("AP of some component failing, by 1 - P(none)", judged, score::any_precision, "0.88");
-        show("AP of each component failing, mean", judged, score::component_precision, "0.88");
+        show("AP of some component failing, sum of components", judged, score::any_precision, "0.88");
+        show("AP of some component failing, 1 - P(none)", judged, score::not_none_precision, "0.88");
+        show("AP of each component failing, mean", judged, score::component_precision, "none");
     }
     let all: Vec<&Judged> = judged.iter().collect();
     for (class, f1) in CLASSES.iter().zip(score::f1_by_class(&all)) {
@@ -53,7 +54,7 @@ fn show(name: &str, judged: &[Judged], score: impl Fn(&[&Judged]) -> f64, bar: &
 }
 
 fn calibration(judged: &[Judged]) {
-    let any: Vec<(f64, bool)> = judged.iter().map(|h| (1.0 - h.probabilities[NONE], !h.failing.is_empty())).collect();
+    let any: Vec<(f64, bool)> = judged.iter().map(|hour| (hour.any(), !hour.failing.is_empty())).collect();
     println!("\ncalibration error of some component failing: {:.4}", expected_calibration_error(&any));
     let likeliest = |hour: &Judged| {
         let first = hour.failing.iter().map(|class| hour.probabilities[*class]).fold(0.0, f64::max);

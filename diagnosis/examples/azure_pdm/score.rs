@@ -23,6 +23,11 @@ impl Judged {
         (0..p.len()).max_by(|a, b| p[*a].total_cmp(&p[*b])).expect("there are classes")
     }
 
+    /// Probability that some component fails.
+    pub fn any(&self) -> f64 {
+        self.probabilities[NONE + 1..CLASSES.len()].iter().sum()
+    }
+
     fn happens(&self, class: usize) -> bool {
         if class == NONE { self.failing.is_empty() } else { self.failing.contains(&class) }
     }
@@ -35,28 +40,41 @@ impl Judged {
 
 /// F1 of each class where each hour has one class and gets the likeliest.
 pub fn f1_by_class(judged: &[&Judged]) -> Vec<f64> {
-    f1(judged, |hour, class| hour.class() == class, |hour, class| hour.likeliest() == class)
+    let mut tally = [(0.0, 0.0); CLASSES.len() + 1];
+    for (is, said) in judged.iter().map(|hour| (hour.class(), hour.likeliest())) {
+        tally[is].1 += 1.0;
+        tally[said].1 += 1.0;
+        tally[is].0 += f64::from(u8::from(is == said));
+    }
+    f1(&tally[..CLASSES.len()])
 }
 
 /// F1 of each class where each is a question of its own.
 pub fn f1_by_question(judged: &[&Judged]) -> Vec<f64> {
-    f1(judged, Judged::happens, Judged::said)
+    let mut tally = [(0.0, 0.0); CLASSES.len()];
+    for hour in judged {
+        for (class, tally) in tally.iter_mut().enumerate() {
+            let (is, said) = (hour.happens(class), hour.said(class));
+            tally.0 += f64::from(u8::from(is && said));
+            tally.1 += f64::from(u8::from(is)) + f64::from(u8::from(said));
+        }
+    }
+    f1(&tally)
 }
 
-fn f1(judged: &[&Judged], is: impl Fn(&Judged, usize) -> bool, said: impl Fn(&Judged, usize) -> bool) -> Vec<f64> {
-    let count = |class: usize, want: (bool, bool)| {
-        judged.iter().filter(|hour| (is(hour, class), said(hour, class)) == want).count() as f64
-    };
-    let one = |class| {
-        let hit = count(class, (true, true));
-        let wrong = count(class, (true, false)) + count(class, (false, true));
-        if hit + wrong == 0.0 { f64::NAN } else { 2.0 * hit / (2.0 * hit + wrong) }
-    };
-    (0..CLASSES.len()).map(one).collect()
+/// Of hits, and what is or is said to be; NaN where there is neither.
+fn f1(tally: &[(f64, f64)]) -> Vec<f64> {
+    tally.iter().map(|(hits, either)| 2.0 * hits / either).collect()
 }
 
-/// Average precision of "some component fails within 24 h", ranked by 1 - P(none).
+/// Average precision of "some component fails within 24 h", ranked by the sum of the components'
+/// probabilities.
 pub fn any_precision(judged: &[&Judged]) -> f64 {
+    average_precision(judged.iter().map(|hour| (hour.any(), !hour.failing.is_empty())).collect())
+}
+
+/// The same, ranked by 1 - P(none), which counts what is unknown as failing.
+pub fn not_none_precision(judged: &[&Judged]) -> f64 {
     average_precision(judged.iter().map(|hour| (1.0 - hour.probabilities[NONE], !hour.failing.is_empty())).collect())
 }
 

@@ -36,8 +36,7 @@ pub struct TrainOptions {
 
 impl Default for TrainOptions {
     fn default() -> Self {
-        let forests = [1, 4].map(|min_leaf| GrowOptions { min_leaf, ..GrowOptions::default() });
-        TrainOptions { forests: forests.to_vec(), folds: 4, min_groups: 3, unknown: 0.01 }
+        TrainOptions { forests: vec![GrowOptions::default()], folds: 4, min_groups: 3, unknown: 0.01 }
     }
 }
 

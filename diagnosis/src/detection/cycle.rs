@@ -67,3 +67,6 @@ impl Cycle {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -315,8 +315,10 @@ async fn promote(args: Promote) -> anyhow::Result<()> {
 }
 
 async fn roll_back(args: Rollback) -> anyhow::Result<()> {
-    let (r#type, name) =
-        args.model.split_once('/').with_context(|| format!("{:?} is not TYPE/MODEL, as `list` shows them", args.model))?;
+    let (r#type, name) = args
+        .model
+        .split_once('/')
+        .with_context(|| format!("{:?} is not TYPE/MODEL, as `list` shows them", args.model))?;
     let of = ModelName { r#type: r#type.to_owned(), name: name.to_owned() };
     let opened = Opened::new(args.place).await?;
     let before = opened.shelf.roll_back(&of, opened.now, ACTOR).await?;
@@ -348,7 +350,8 @@ fn evaluation_text(evaluation: &Evaluation) -> String {
     let false_alarms: String = false_alarms.collect();
     let caught = evaluation.cases.iter().filter(|case| case.lead_hours.is_some()).count();
     let cases = evaluation.cases.iter().map(|case| {
-        let lead = case.lead_hours.map_or("no alarm".to_owned(), |hours| format!("alarm {hours:.1} h before the order"));
+        let lead =
+            case.lead_hours.map_or("no alarm".to_owned(), |hours| format!("alarm {hours:.1} h before the order"));
         format!("    {}: p = {:.2e}, {lead}\n", case.cause, case.p_value)
     });
     let cases: String = cases.collect();

@@ -134,8 +134,7 @@ impl Source<'_> {
     async fn devices(&self, r#type: &str) -> Result<Vec<(DeviceId, Cohort)>, ModelError> {
         let sql = "SELECT d.id, d.model, COALESCE(t.firmware, '') FROM device d LEFT JOIN twin t ON t.device = d.id \
                    WHERE d.type = $1";
-        let rows: Vec<(String, String, String)> =
-            sqlx::query_as(sql).bind(r#type).fetch_all(self.store.read()).await?;
+        let rows: Vec<(String, String, String)> = sqlx::query_as(sql).bind(r#type).fetch_all(self.store.read()).await?;
         let mut devices: Vec<(DeviceId, Cohort)> = rows
             .into_iter()
             .filter_map(|(id, model, firmware)| Some((id.parse().ok()?, Cohort { model, firmware })))
@@ -230,11 +229,7 @@ impl<'a> Life<'a> {
         self.readings.clear();
         let known = row.readings.iter().filter_map(|(name, value)| Some((self.ty.datapoint(name)?, value.clone())));
         self.readings.extend(known);
-        observe(
-            self.ty,
-            &mut self.state,
-            &Sample { time: row.time, order: row.order, readings: &self.readings },
-        );
+        observe(self.ty, &mut self.state, &Sample { time: row.time, order: row.order, readings: &self.readings });
         let Some(mode) = self.symptom.read(self.ty, &self.state, &mut self.values) else { return };
         if !wanted {
             return;

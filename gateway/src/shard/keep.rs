@@ -186,7 +186,7 @@ async fn load(
         .fetch_optional(store.read())
         .await?;
     let (position, mut memory) = match state {
-        Some((position, text)) => (position as u64, from_json::<Memory>(what("device_state"), &text)?),
+        Some((position, text)) => (position as u64, read_memory(&ty, &text, what("device_state"))?),
         None => (0, Memory::new(&ty)),
     };
     memory.diagnosis = DeviceState::restore(&ty, memory.diagnosis).into_state();
@@ -199,6 +199,23 @@ async fn load(
     let model = sqlx::query_scalar("SELECT model FROM device WHERE id = $1").bind(device.as_str());
     let model: String = model.fetch_one(store.read()).await?;
     Ok(Room { address, ty, model, position, flushed, dedup, twin, memory, dirty: false, dedup_dirty: false })
+}
+
+/// Reads a room back. Detector states that an older gateway wrote in another shape begin anew, as they do with
+/// another catalogue.
+fn read_memory(
+    ty: &diagnosis::ApplianceType,
+    text: &str,
+    what: impl Fn() -> String + Clone,
+) -> Result<Memory, StoreError> {
+    from_json(what.clone(), text).or_else(|error| {
+        let mut stored: serde_json::Value = from_json(what.clone(), text)?;
+        let (Some(state), fresh) = (stored.get_mut("diagnosis"), serde_json::to_value(DeviceState::new(ty))) else {
+            return Err(error);
+        };
+        *state = fresh.expect("a state has text keys only, so JSON can hold it");
+        from_json(what, &stored.to_string())
+    })
 }
 
 async fn load_twin(store: &Store, ty: &diagnosis::ApplianceType, device: &DeviceId) -> Result<Twin, StoreError> {

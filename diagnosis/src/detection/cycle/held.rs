@@ -15,7 +15,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cycle, Usual};
+use super::{Cycle, MAX_TRACE, Usual};
 
 /// Standard deviation of the logarithm of a steady load.
 const STEADY: f64 = 0.0025;
@@ -77,19 +77,21 @@ impl Usual {
         let most = ((MOST_HELD * n as f64) as usize).min(n.saturating_sub(2)).max(1).min(n.saturating_sub(1));
         let mut sums = (Sum::default(), Sum::default());
         let mut likeliest = (f64::NEG_INFINITY, 0);
-        for held in 1..=most {
+        for held in (1..=most).step_by(most.div_ceil(MAX_TRACE).max(1)) {
             let duration = lasted(n - held) - ordinary;
             let both = duration + ends.as_ref().map_or(0.0, |ends| ends.steadier(held));
             sums.0.add(both);
             sums.1.add(duration);
             likeliest = if both > likeliest.0 { (both, held) } else { likeliest };
         }
-        Some(Held {
+        let held = Held {
             log_bayes_factor: sums.0.log_mean(),
             from_duration: sums.1.log_mean(),
             overrun_ms: cycle.duration_ms / n.max(1) as i64 * likeliest.1 as i64,
             prior_dominated: self.prior_dominated(),
-        })
+        };
+        // Values near the largest number have no finite ratios.
+        (held.log_bayes_factor.is_finite() && held.from_duration.is_finite()).then_some(held)
     }
 }
 
@@ -156,7 +158,7 @@ const STEP_GRAIN: f64 = 0.408;
 /// How much the logarithm of the load wanders from one value to the next, and the number of steps
 /// that say so: the scale of Student's t (4 degrees of freedom) with the largest likelihood, by
 /// expectation maximisation. Rise and fall are left out.
-pub(super) fn wander_scale(trace: &[f64], resolution: f64) -> (f64, f64) {
+pub(super) fn wander_scale(trace: &[f64]) -> (f64, f64) {
     let logs: Vec<f64> = trace.iter().filter(|value| **value > 0.0).map(|value| value.ln()).collect();
     let rise = if logs.len() > 4 { 2 } else { 1 };
     let steps: Vec<f64> = logs.windows(2).map(|pair| (pair[1] - pair[0]).powi(2)).collect();
@@ -165,7 +167,6 @@ pub(super) fn wander_scale(trace: &[f64], resolution: f64) -> (f64, f64) {
         return (0.0, 0.0);
     }
     let n = inner.len() as f64;
-    let _ = resolution;
     let mut variance = inner.iter().sum::<f64>() / n + 1e-12;
     for _ in 0..50 {
         variance = inner.iter().map(|square| 5.0 / (4.0 + square / variance) * square).sum::<f64>() / n + 1e-12;

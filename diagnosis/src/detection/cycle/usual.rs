@@ -17,8 +17,9 @@ const LONG_REST_MS: i64 = 400 * 60_000;
 /// Pauses within a factor of 1.5 are alike (natural log).
 const PAUSE_WIDTH: f64 = 0.4;
 
-/// Silverman's rule of thumb (1986, eq. 3.31) for the width of the kernels.
-const SILVERMAN: f64 = 0.9;
+/// Half of the factor in Silverman's rule of thumb (1986, eq. 3.31) for the width of the kernels: the
+/// rule is for one hump and blurs several (section 3.4.2), and an appliance has several programmes.
+const SILVERMAN: f64 = 0.45;
 
 /// Two cycles of the same length are never closer than this (natural log): 2 %.
 const MIN_WIDTH: f64 = 0.02;
@@ -31,6 +32,9 @@ const WIDE_WEIGHT: f64 = 0.3;
 
 /// How many of a device's own cycles weigh as much as the fleet.
 const FLEET_CYCLES: f64 = 5.0;
+
+/// How many steps of its own from sample to sample.
+const FLEET_STEPS: f64 = 50.0;
 
 /// What is usual across the devices of one model: the prior of a device that has shown little.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -46,7 +50,7 @@ pub struct Fleet {
 impl Fleet {
     /// The fleet of the devices that have learned; None without a cycle. Every device counts alike.
     pub fn of<'a>(devices: impl IntoIterator<Item = &'a Usual>) -> Option<Self> {
-        let devices: Vec<&Usual> = devices.into_iter().filter(|device| !device.lasted.is_empty()).collect();
+        let devices: Vec<&Usual> = devices.into_iter().filter(|device| device.steps() > 0.0).collect();
         let n = devices.len() as f64;
         let mean = |of: &dyn Fn(&Usual) -> f64| devices.iter().map(|device| of(device)).sum::<f64>() / n;
         let log_duration = mean(&|device| device.mean(|lasted| lasted.log_s));
@@ -92,7 +96,7 @@ impl Usual {
         if self.lasted.len() == MAX_CYCLES {
             self.lasted.remove(0);
         }
-        let (steps, wander) = wander_scale(&cycle.trace, self.resolution);
+        let (steps, wander) = wander_scale(&cycle.trace);
         self.lasted.push(Lasted { log_s, log_pause: log_pause(cycle), steps, wander });
     }
 
@@ -108,10 +112,10 @@ impl Usual {
     /// How much the logarithm of the load wanders in one step, shrunk to the fleet; None if neither
     /// device nor fleet have shown any.
     pub(super) fn wander(&self) -> Option<f64> {
-        let own: f64 = self.lasted.iter().map(|lasted| lasted.steps).sum();
+        let own = self.steps();
         match self.fleet {
             Some(fleet) => {
-                let weight = own / (own + 10.0 * FLEET_CYCLES);
+                let weight = own / (own + FLEET_STEPS);
                 let squares = if own > 0.0 { self.own_wander().powi(2) } else { 0.0 };
                 Some((weight * squares + (1.0 - weight) * fleet.wander.powi(2)).sqrt())
             }
@@ -149,9 +153,13 @@ impl Usual {
         self.lasted.iter().map(of).sum::<f64>() / self.lasted.len() as f64
     }
 
+    fn steps(&self) -> f64 {
+        self.lasted.iter().map(|lasted| lasted.steps).sum()
+    }
+
+    /// NaN without a step.
     fn own_wander(&self) -> f64 {
-        let steps: f64 = self.lasted.iter().map(|lasted| lasted.steps).sum();
-        (self.lasted.iter().map(|lasted| lasted.steps * lasted.wander.powi(2)).sum::<f64>() / steps).sqrt()
+        (self.lasted.iter().map(|lasted| lasted.steps * lasted.wander.powi(2)).sum::<f64>() / self.steps()).sqrt()
     }
 }
 

@@ -22,7 +22,9 @@ impl Monitor {
                 lanes(|c| if model.ewma_own[c] > 0.0 { product[c].powi(2) / model.ewma_own[c] } else { 0.0 })
             }
             Statistic::Remainder => self.remainder,
-            Statistic::Drift => lanes(|c| (own.adapting[c] - own.fixed[c]).powi(2) * model.drift_unit[c]),
+            Statistic::Drift => {
+                lanes(|c| (own.adapting[c] - own.fixed[c]).powi(2) * model.drift_unit[c] / self.spread[c])
+            }
         };
         let channels = 0..baseline.parts.model.schema.channels.len();
         let whole: f32 = channels.clone().map(|c| parts[c]).sum();

@@ -15,8 +15,9 @@ pub struct Monitor {
     pub(super) last_ms: Option<i64>,
     /// Last row that kept the alarm up.
     pub(super) strange_ms: i64,
-    /// Largest score of the unit under way.
-    pub(super) unit_score: f32,
+    /// Which unit is under way, and the largest score in it; None before the first row judged.
+    pub(super) unit: i64,
+    pub(super) unit_score: Option<f32>,
     /// Rows in a row that came from the past.
     pub(super) late: u16,
     pub(super) alarm: bool,
@@ -55,7 +56,8 @@ impl Monitor {
             baseline,
             last_ms: None,
             strange_ms: 0,
-            unit_score: f32::NEG_INFINITY,
+            unit: 0,
+            unit_score: None,
             late: 0,
             alarm: false,
             frozen: false,
@@ -86,7 +88,7 @@ impl Monitor {
         let counts = self.modes.iter().map(|mode| &mode.rows).chain([&self.spread, &self.spread_rows]);
         fast.into_iter().chain(slow).flatten().all(|number| number.is_finite())
             && counts.flatten().all(|number| *number >= 0.0)
-            && !self.unit_score.is_nan()
+            && self.unit_score.is_none_or(f32::is_finite)
     }
 
     /// Forgets what only holds between neighbouring rows.

@@ -54,7 +54,7 @@ pub struct Verdict {
     /// How often a healthy device reaches, within a whole unit (a day), the largest score of the
     /// unit so far. Early in a unit it errs on the calm side.
     pub p_unit: f32,
-    /// The same for the unit before, with the first row of a new one.
+    /// The same for the unit before, with the first row judged in a new one.
     pub finished_unit: Option<f32>,
     /// Whether an alarm stands.
     pub alarm: Alarm,
@@ -169,12 +169,9 @@ impl Monitor {
     pub fn step(&mut self, baseline: &Baseline, row: &Row<'_>) -> Result<Step, StepError> {
         self.fits(baseline, row)?;
         self.summon(row.mode);
-        let finished = match self.admit(&baseline.parts.model, row.time_ms) {
-            Ok(finished) => finished.map(|score| baseline.parts.unit.p(score)),
-            Err(skip) => return Ok(Step::Skipped(skip)),
-        };
-        Ok(match self.advance(&baseline.parts.model, row) {
-            Ok(signs) => Step::Judged(self.judge(baseline, row.time_ms, &signs, finished)),
+        let model = &baseline.parts.model;
+        Ok(match self.admit(model, row.time_ms).and_then(|()| self.advance(model, row)) {
+            Ok(signs) => Step::Judged(self.judge(baseline, row.time_ms, &signs)),
             Err(skip) => Step::Skipped(skip),
         })
     }
@@ -203,8 +200,8 @@ impl Monitor {
         Ok(())
     }
 
-    /// Whether the row is newer than all before. With a new unit, returns the old one's largest score.
-    pub(super) fn admit(&mut self, model: &Model, time_ms: i64) -> Result<Option<f32>, Skip> {
+    /// Whether the row is newer than all before.
+    pub(super) fn admit(&mut self, model: &Model, time_ms: i64) -> Result<(), Skip> {
         let last = *self.last_ms.get_or_insert(time_ms.saturating_sub(model.interval_ms));
         let elapsed = time_ms.saturating_sub(last);
         if elapsed == 0 {
@@ -220,12 +217,7 @@ impl Monitor {
             self.forget();
         }
         (self.last_ms, self.late) = (Some(time_ms), 0);
-        let turned = time_ms.div_euclid(model.unit_ms) != last.div_euclid(model.unit_ms);
-        let finished = turned.then_some(self.unit_score).filter(|score| score.is_finite());
-        if turned {
-            self.unit_score = f32::NEG_INFINITY;
-        }
-        Ok(finished)
+        Ok(())
     }
 
     /// Everything but the verdict.
@@ -256,7 +248,8 @@ impl Monitor {
         Ok(Signs { mode, place, deviation, statistics, prior_dominated, missing, implausible })
     }
 
-    /// The deviation from the device's own place, and the doubt about that place. Then the device's place and scale learn from the row.
+    /// The deviation from the device's own place, and the doubt about that place. Then the device's
+    /// place and scale learn from the row.
     #[inline(always)]
     fn deviate(
         &mut self,
@@ -317,7 +310,7 @@ impl Monitor {
         let ewma = lanes(|c| self.ewma[c] * trust[c]);
         let product = times(&mode.ewma_precision, &ewma);
         let drift = lanes(|c| own.adapting[c] - own.fixed[c]);
-        let drift = lanes(|c| drift[c] * drift[c] * mode.drift_unit[c]);
+        let drift = lanes(|c| drift[c] * drift[c] * mode.drift_unit[c] / self.spread[c]);
         [
             largest(&lanes(|c| self.ewma[c] * self.ewma[c] * precision[c])),
             largest(&lanes(|c| larger(self.up[c], self.down[c]) * mode.cusum_unit[c])),
@@ -328,7 +321,7 @@ impl Monitor {
     }
 
     #[inline(always)]
-    fn judge(&mut self, baseline: &Baseline, time_ms: i64, signs: &Signs<'_>, finished_unit: Option<f32>) -> Verdict {
+    fn judge(&mut self, baseline: &Baseline, time_ms: i64, signs: &Signs<'_>) -> Verdict {
         let scores = signs.mode.levels.scores(&signs.statistics);
         let (mut first, mut score) = (0, scores[0]);
         for (place, other) in scores.iter().enumerate().skip(1) {
@@ -336,14 +329,17 @@ impl Monitor {
                 (first, score) = (place, *other);
             }
         }
-        self.unit_score = self.unit_score.max(score);
+        let unit = time_ms.div_euclid(baseline.parts.model.unit_ms);
+        let finished = if unit == self.unit { None } else { self.unit_score.take() };
+        let unit_score = larger(score, self.unit_score.unwrap_or(score));
+        (self.unit, self.unit_score) = (unit, Some(unit_score));
         let sudden = scores[..STATISTICS - 1].iter().any(|score| *score >= baseline.alarm_score);
         Verdict {
             score,
             leading: ORDER[first],
             p_row: baseline.parts.row.p(score),
-            p_unit: baseline.parts.unit.p(self.unit_score),
-            finished_unit,
+            p_unit: baseline.parts.unit.p(unit_score),
+            finished_unit: finished.map(|score| baseline.parts.unit.p(score)),
             alarm: self.alarm_after(baseline, time_ms, score, sudden),
             prior_dominated: signs.prior_dominated,
             missing: signs.missing,

@@ -15,7 +15,7 @@ const LEAST_BETWEEN: f64 = 0.01;
 
 /// A device's own offset is believed up to so many standard deviations between devices: one that was
 /// faulty from the start cannot teach a wrong baseline.
-const BELIEVED: f64 = 4.0;
+const BELIEVED: f64 = 6.0;
 
 /// Least residual standard deviation, in parts of the largest value: what rounding to f32 leaves.
 const ROUNDING: f64 = 1e-6;
