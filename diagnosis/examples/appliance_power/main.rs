@@ -11,11 +11,11 @@
 //! has no prior). No faulty day and no label is learned from.
 
 #[path = "../recorded/mod.rs"]
-pub mod recorded;
+pub(crate) mod recorded;
 
-pub mod baselines;
-pub mod days;
-pub mod measure;
+pub(crate) mod baselines;
+pub(crate) mod days;
+pub(crate) mod measure;
 
 use std::time::Instant;
 
@@ -53,7 +53,7 @@ fn main() -> std::io::Result<()> {
 }
 
 /// What is judged: every day of every device, by all of its healthy days but those of the same hours.
-pub fn held_on(devices: &[Device]) -> Figures {
+pub(crate) fn held_on(devices: &[Device]) -> Figures {
     measure::measure(devices, |device, day| score(devices, device, &device.baseline(day), day, |held| held))
 }
 
