@@ -35,8 +35,8 @@ pub struct Wear {
     position: f64,
     variance: f64,
     pace: Mean,
-    /// The device's setting is in `position`.
-    set: bool,
+    /// Mean setting; `position` has its part in it.
+    setting: Mean,
     /// How differently from each of the model's runs this one was loaded so far.
     distances: Vec<f64>,
     failed: bool,
@@ -53,7 +53,7 @@ impl Wear {
             position: 0.0,
             variance: 0.0,
             pace: Mean::default(),
-            set: false,
+            setting: Mean::default(),
             distances: vec![0.0; model.loads.len()],
             failed: false,
         }
@@ -105,7 +105,7 @@ impl Wear {
         }
         let end = model.curve.clock(model.part.failure_level - NOISE_MARGIN * self.noise.deviation());
         let mean = (end - self.position).max(LEAST);
-        Some((mean, self.variance + model.diffusion * mean))
+        Some((mean, model.diffusion * mean))
     }
 
     fn prior_dominated(&self, model: &WearModel) -> bool {
@@ -122,13 +122,21 @@ impl Wear {
         if i64::from(self.blocks) * model.part.block_ms <= model.part.settle_ms {
             return;
         }
-        if let (false, Some(setting)) = (self.set, block.setting) {
-            self.set = true;
-            self.position -= model.setting.1 * (setting - model.setting.0);
+        if let Some(setting) = block.setting.filter(|_| self.prior_dominated(model)) {
+            self.learn_setting(model, setting);
         }
         if let Some(level) = block.level {
             self.correct(model, level, f64::from(block.readings));
         }
+    }
+
+    /// Moves the prior to where parts of this setting are. Once the level speaks it has a say no
+    /// more.
+    fn learn_setting(&mut self, model: &WearModel, setting: f64) {
+        let (fleet, worth) = model.setting;
+        let before = if self.setting.weight > 0.0 { self.setting.value } else { fleet };
+        self.setting.add(setting, RECENT);
+        self.position -= worth * (self.setting.value - before);
     }
 
     /// Blocks without readings: the clock goes on as it went, and half of that is doubtful.
@@ -144,7 +152,7 @@ impl Wear {
         self.blocks = self.blocks.saturating_add(1);
         self.clock += pace * blocks;
         self.position += pace * blocks;
-        self.variance += model.diffusion * pace * blocks;
+        self.variance += 2.5 * model.diffusion * pace * blocks;
         self.pace.add(pace, RECENT);
     }
 
