@@ -1,4 +1,10 @@
 //! The catalogue: every appliance type that is known.
+//!
+//! `detectors.toml` of a type holds what is watched: `[detectors.x]` are rules over the
+//! datapoints (their words are those of ISA-18.2, see the module `detector`), `[drifts.x]` watch a
+//! number against this device's own baselines, one fixed and, with `follow`, one that follows
+//! slowly, and `[models.x]` name what a trained model looks at. All are linked to causes and gates
+//! in `faults.toml` in the same way.
 
 mod build;
 mod detectors;

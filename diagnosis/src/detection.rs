@@ -3,6 +3,12 @@
 //! Detectors here know no appliance type. They turn channels into [`Evidence`], which a fault
 //! tree takes as it takes a latched symptom, only softer.
 
+pub mod cycle;
+pub mod fleet;
+pub mod peers;
+pub mod recording;
+pub mod univariate;
+
 use serde::{Deserialize, Serialize};
 
 /// What a detector or model says about one device at one time.

@@ -1,11 +1,13 @@
 //! Latched symptoms into a posterior over root causes.
 
+use std::cmp::Ordering;
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
 use crate::appliance::ApplianceType;
-use crate::detector::{Detector, Latch};
+use crate::detector::{Detector, Test};
+use crate::inference::Weights;
 use crate::model::Weighed;
 use crate::observe::why;
 use crate::state::DeviceState;
@@ -60,51 +62,51 @@ pub struct Diagnosis {
 
 /// Weighs the latched symptoms of a device.
 pub fn diagnose(ty: &ApplianceType, state: &DeviceState) -> Diagnosis {
-    let latched: Vec<Latch> = if state.fits(ty) {
-        state.detectors.iter().map(|d| d.latch).collect()
-    } else {
-        vec![Latch::Unknown; ty.detectors.len()]
-    };
-    let why = |index| if state.fits(ty) { why(ty, state, index) } else { String::new() };
-    conclude(ty, &latched, &why)
+    let fits = state.fits(ty);
+    let known = |index| if fits { state.known(ty, index) } else { Weights::UNKNOWN };
+    let known: Vec<Weights> = (0..ty.detectors.len()).map(known).collect();
+    let why = |index| if fits { why(ty, state, index) } else { String::new() };
+    conclude(ty, &known, &why)
 }
 
 /// Weighs symptoms that somebody tells of, by their detectors' keys and whether they are
 /// present. Names that the type does not know are left out.
 pub fn diagnose_symptoms(ty: &ApplianceType, symptoms: &[(String, bool)]) -> Diagnosis {
-    let latch = |detector: &Detector| match symptoms.iter().rfind(|(key, _)| *key == detector.key) {
-        Some((_, true)) => Latch::Present,
-        Some((_, false)) => Latch::Absent,
-        None => Latch::Unknown,
+    let told = |detector: &Detector| match symptoms.iter().rfind(|(key, _)| *key == detector.key) {
+        Some((_, true)) => Weights::PRESENT,
+        Some((_, false)) => Weights::ABSENT,
+        None => Weights::UNKNOWN,
     };
-    let latched: Vec<Latch> = ty.detectors.iter().map(latch).collect();
-    conclude(ty, &latched, &|index| ty.detectors[index].name.clone())
+    let known: Vec<Weights> = ty.detectors.iter().map(told).collect();
+    conclude(ty, &known, &|index| ty.detectors[index].name.clone())
 }
 
-fn conclude(ty: &ApplianceType, latched: &[Latch], why: &dyn Fn(usize) -> String) -> Diagnosis {
-    let Weighed { causes, top: fault_probability } = ty.model.weigh(latched);
+fn conclude(ty: &ApplianceType, known: &[Weights], why: &dyn Fn(usize) -> String) -> Diagnosis {
+    let Weighed { causes, top: fault_probability } = ty.model.weigh(known);
     let mut order: Vec<usize> = (0..causes.len()).collect();
     // What is equal but for rounding stays in the catalogue's order.
     order.sort_by(|a, b| (causes[*b] as f32).total_cmp(&(causes[*a] as f32)));
     let ranked =
         order.iter().map(|index| RankedCause { cause: ty.causes[*index].key.clone(), probability: causes[*index] });
     let ranked: Vec<RankedCause> = ranked.collect();
-    let evidence = order.first().map_or_else(Vec::new, |first| evidence(ty, latched, *first, why));
+    let evidence = order.first().map_or_else(Vec::new, |first| evidence(ty, known, *first, why));
     let explanation = explanation(ty, fault_probability, &ranked, &evidence);
     Diagnosis { fault_probability, ranked, evidence, explanation }
 }
 
 /// What each symptom says about the cause `first`: its log odds with and without the symptom.
-fn evidence(ty: &ApplianceType, latched: &[Latch], first: usize, why: &dyn Fn(usize) -> String) -> Vec<Evidence> {
-    let shifts = ty.model.shifts(latched, first);
-    let each = latched.iter().zip(&shifts).enumerate().map(|(index, (latch, shift))| {
-        let llr = if *latch == Latch::Unknown { 0.0 } else { *shift };
-        let state_of = match latch {
-            Latch::Present => EvidenceState::Present,
-            Latch::Absent => EvidenceState::Absent,
-            Latch::Unknown => EvidenceState::Unknown,
+/// A symptom that a model could tell of, but none did, is left out.
+fn evidence(ty: &ApplianceType, known: &[Weights], first: usize, why: &dyn Fn(usize) -> String) -> Vec<Evidence> {
+    let shifts = ty.model.shifts(known, first);
+    let each = known.iter().zip(&shifts).enumerate().filter_map(|(index, (known, shift))| {
+        let detector = &ty.detectors[index];
+        let (state, llr) = match known.present.total_cmp(&known.absent) {
+            Ordering::Greater => (EvidenceState::Present, *shift),
+            Ordering::Less => (EvidenceState::Absent, *shift),
+            Ordering::Equal if matches!(detector.test, Test::Model(_)) => return None,
+            Ordering::Equal => (EvidenceState::Unknown, 0.0),
         };
-        Evidence { symptom: ty.detectors[index].key.clone(), state: state_of, llr, why: why(index) }
+        Some(Evidence { symptom: detector.key.clone(), state, llr, why: why(index) })
     });
     let mut evidence: Vec<Evidence> = each.collect();
     evidence.sort_by(|a, b| b.llr.abs().total_cmp(&a.llr.abs()));

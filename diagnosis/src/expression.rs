@@ -8,6 +8,11 @@
 //! mean(freezer_temp_c, 2 h) > -14.5                also lowest, highest, spread
 //! time(compressor_on, since defrost_active) > 3.75 h
 //! rise(ignition_attempts, since water_flow_lpm < 1) >= 3
+//! rate(freezer_temp_c, 10 min) > 2                 slope, in its unit a minute
+//! starts(compressor_on, 2 h) > 12                  how often it became true
+//! run_time(compressor_on) < 3 min                  length of the last run that was seen whole
+//! run_integral(power_w, compressor_on) > 90        number times hours over that run, here Wh
+//! spread(freezer_temp_c, 3 h) == 0                 a sensor that stands still
 //! ```
 //!
 //! Text is parsed into a tree ([`parse`]), checked against the datapoints and compiled into
@@ -20,12 +25,13 @@ pub(crate) mod evaluate;
 mod lexer;
 pub(crate) mod parse;
 pub(crate) mod slot;
+mod window;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use compile::{Compiler, Flag, Num};
-pub(crate) use evaluate::Values;
+pub(crate) use evaluate::{Values, number_of};
 pub(crate) use slot::{Slot, SlotState};
 
 /// What is wrong in an expression, and at which byte of its text.

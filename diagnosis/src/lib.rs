@@ -37,16 +37,20 @@
 
 mod advise;
 mod appliance;
+pub mod calibration;
 mod catalogue;
+pub mod classifier;
 pub mod detection;
 mod detector;
 mod diagnose;
 mod drift;
 mod expression;
 pub mod fault_tree;
+pub mod forest;
 pub mod inference;
 pub mod learning;
 mod model;
+mod model_symptom;
 pub mod next_step;
 mod observe;
 mod precondition;
@@ -64,7 +68,8 @@ pub use appliance::{
 };
 pub use catalogue::{Catalogue, CatalogueError, CatalogueErrors};
 pub use diagnose::{Diagnosis, Evidence, EvidenceState, RankedCause, diagnose, diagnose_symptoms};
+pub use model_symptom::ModelSymptom;
 pub use observe::{Observation, Sample, observe};
 pub use precondition::precondition;
-pub use state::{DeviceState, Restored};
+pub use state::{DeviceState, EvidenceError, Restored};
 pub use verification::{Verdict, Verification};

@@ -77,20 +77,30 @@ impl Model {
         self.ratios.get(symptom).map_or(0.0, |ratio| if present { ratio.0 } else { ratio.1 })
     }
 
+    /// The same for a symptom that is neither there nor not there for certain.
+    pub fn soft_log_likelihood_ratio(&self, symptom: usize, weights: Weights) -> f64 {
+        let mut scratch = self.circuit.scratch();
+        let mut evidence = Evidence::unknown(self.ratios.len());
+        let mut log_odds = |evidence: &Evidence| log_odds(self.weigh_evidence(evidence, &mut scratch).top);
+        let before = log_odds(&evidence);
+        evidence.set_symptom(symptom, weights);
+        log_odds(&evidence) - before
+    }
+
     /// Whether a symptom is linked to a cause, or to a gate that the cause feeds.
     pub fn speaks_for(&self, symptom: usize, cause: &str) -> bool {
         let Some(cause) = self.causes.iter().position(|c| c == cause) else { return false };
         self.symptoms_of[cause].contains(&symptom)
     }
 
-    /// Probabilities, given what is latched for each symptom.
-    pub fn weigh(&self, latched: &[Latch]) -> Weighed {
-        self.weigh_evidence(&evidence(latched), &mut self.circuit.scratch())
+    /// Probabilities, given what is known of each symptom.
+    pub fn weigh(&self, symptoms: &[Weights]) -> Weighed {
+        self.weigh_evidence(&evidence(symptoms), &mut self.circuit.scratch())
     }
 
     /// By how much each symptom moved the log odds of a cause, the others being as they are.
-    pub fn shifts(&self, latched: &[Latch], cause: usize) -> Vec<f64> {
-        self.circuit.shifts(&evidence(latched), cause, &mut self.circuit.scratch())
+    pub fn shifts(&self, symptoms: &[Weights], cause: usize) -> Vec<f64> {
+        self.circuit.shifts(&evidence(symptoms), cause, &mut self.circuit.scratch())
     }
 
     fn weigh_evidence(&self, evidence: &Evidence, scratch: &mut Scratch) -> Weighed {
@@ -100,18 +110,17 @@ impl Model {
     }
 
     fn ratios(&self, symptoms: usize) -> Vec<(f64, f64)> {
-        let log_odds = |p: f64| (p / (1.0 - p)).ln();
         let mut scratch = self.circuit.scratch();
-        let mut latched = vec![Latch::Unknown; symptoms];
-        let mut odds = |latched: &[Latch]| log_odds(self.weigh_evidence(&evidence(latched), &mut scratch).top);
-        let before = odds(&latched);
-        let mut ratio = |symptom: usize, latch: Latch| {
-            latched[symptom] = latch;
-            let after = odds(&latched);
-            latched[symptom] = Latch::Unknown;
+        let mut evidence = Evidence::unknown(symptoms);
+        let mut odds = |evidence: &Evidence| log_odds(self.weigh_evidence(evidence, &mut scratch).top);
+        let before = odds(&evidence);
+        let mut ratio = |symptom: usize, weights: Weights| {
+            evidence.set_symptom(symptom, weights);
+            let after = odds(&evidence);
+            evidence.set_symptom(symptom, Weights::UNKNOWN);
             after - before
         };
-        (0..symptoms).map(|symptom| (ratio(symptom, Latch::Present), ratio(symptom, Latch::Absent))).collect()
+        (0..symptoms).map(|symptom| (ratio(symptom, Weights::PRESENT), ratio(symptom, Weights::ABSENT))).collect()
     }
 }
 
@@ -128,17 +137,25 @@ pub(crate) fn symptoms_of(tree: &FaultTree, causes: usize, links: &[Link]) -> Ve
     of_cause.collect()
 }
 
-fn evidence(latched: &[Latch]) -> Evidence {
-    let mut evidence = Evidence::unknown(latched.len());
-    for (symptom, latch) in latched.iter().enumerate() {
-        let weights = match latch {
-            Latch::Present => Weights::PRESENT,
-            Latch::Absent => Weights::ABSENT,
-            Latch::Unknown => Weights::UNKNOWN,
-        };
-        evidence.set_symptom(symptom, weights);
-    }
+fn log_odds(probability: f64) -> f64 {
+    (probability / (1.0 - probability)).ln()
+}
+
+fn evidence(symptoms: &[Weights]) -> Evidence {
+    let mut evidence = Evidence::unknown(symptoms.len());
+    symptoms.iter().enumerate().for_each(|(symptom, weights)| evidence.set_symptom(symptom, *weights));
     evidence
+}
+
+impl Latch {
+    /// What it says of its symptom.
+    pub fn weights(self) -> Weights {
+        match self {
+            Self::Present => Weights::PRESENT,
+            Self::Absent => Weights::ABSENT,
+            Self::Unknown => Weights::UNKNOWN,
+        }
+    }
 }
 
 fn symptom(index: usize, detector: &Detector, links: &[Link]) -> Symptom {

@@ -4,6 +4,7 @@ use firmware_proto::{DeviceTime, MessageOrder, Value};
 use serde::Serialize;
 
 use crate::appliance::ApplianceType;
+use crate::detection;
 use crate::detector::{DetectorState, Latch, Measured};
 use crate::state::DeviceState;
 
@@ -25,6 +26,8 @@ pub struct Observation {
     pub symptom: String,
     /// It is there, or it was seen not to be there.
     pub present: bool,
+    /// It came and went so often that it is held as present until it has been gone for long.
+    pub chattering: bool,
     /// Natural log of P(this | some fault) / P(this | no fault).
     pub llr: f64,
     /// For people.
@@ -59,6 +62,7 @@ pub fn observe(ty: &ApplianceType, state: &mut DeviceState, sample: &Sample<'_>)
 /// Trouble begins: that a symptom was looked for and not found *before* says nothing of
 /// this trouble, so absence must be shown anew.
 fn forget_absence(state: &mut DeviceState) {
+    state.forget_calm_evidence();
     state.detectors.iter_mut().filter(|d| d.latch != Latch::Present).for_each(DetectorState::forget_absence);
 }
 
@@ -67,6 +71,7 @@ fn observation(ty: &ApplianceType, state: &DeviceState, index: usize, time: Devi
     Observation {
         symptom: ty.detectors[index].key.clone(),
         present,
+        chattering: state.detectors[index].chattering,
         llr: ty.model.log_likelihood_ratio(index, present),
         why: why(ty, state, index),
         time,
@@ -77,16 +82,40 @@ fn observation(ty: &ApplianceType, state: &DeviceState, index: usize, time: Devi
 pub(crate) fn why(ty: &ApplianceType, state: &DeviceState, index: usize) -> String {
     let (detector, seen) = (&ty.detectors[index], &state.detectors[index]);
     let measured = match seen.measured {
-        Some(Measured::Number(value)) => format!(", measured {}", rounded(f64::from(value))),
-        Some(Measured::Seconds(value)) => format!(", measured {}", duration_text((value * 1_000.0) as i64)),
-        None => String::new(),
+        Measured::Number => format!(", measured {}", rounded(f64::from(seen.value))),
+        Measured::Seconds => format!(", measured {}", duration_text((seen.value * 1_000.0) as i64)),
+        Measured::Nothing => String::new(),
     };
-    let age = state.time().map_or(0, |now| now.ms().saturating_sub(seen.since_ms));
+    let age = state.time().map_or(0, |now| now.ms().saturating_sub(i64::from(seen.since_s) * 1_000));
+    if let Some(evidence) = state.evidence(ty, index) {
+        return why_of_model(&detector.name, evidence);
+    }
     match seen.latch {
+        Latch::Present if seen.chattering => format!(
+            "{} ({}{measured}) comes and goes, {} times within {}: held as present until gone for as long",
+            detector.name,
+            detector.rule,
+            seen.latches,
+            duration_text(detector.chatter.within_ms)
+        ),
         Latch::Present => format!("{} ({}{measured}) for {}", detector.name, detector.rule, duration_text(age)),
         Latch::Absent => format!("{}: looked for and not seen ({}{measured})", detector.name, detector.rule),
         Latch::Unknown => format!("{}: too little was seen to tell", detector.name),
     }
+}
+
+/// What a model said of one symptom, for people.
+fn why_of_model(name: &str, evidence: &detection::Evidence) -> String {
+    let channels = evidence.channels.iter().map(|(channel, share)| format!("{channel} {:.0} %", share * 100.0));
+    let channels: Vec<String> = channels.collect();
+    let (version, (from, to)) = (&evidence.model_version, evidence.window_ms);
+    let seen = if evidence.log_likelihood_ratio > 0.0 { "" } else { ": looked for and not seen" };
+    format!(
+        "{name}{seen} (model {version}, p = {}: {}) over {}",
+        rounded(evidence.p_value),
+        channels.join(", "),
+        duration_text(to.saturating_sub(from))
+    )
 }
 
 /// Three significant digits, without trailing zeros.

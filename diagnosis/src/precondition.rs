@@ -2,10 +2,10 @@
 
 use firmware_proto::Value;
 
-use crate::appliance::{ApplianceType, Precondition, shown};
+use crate::appliance::{ApplianceType, Datapoint, Precondition, shown};
 use crate::expression::compile::Comparison;
 use crate::expression::evaluate::flag;
-use crate::expression::{Flag, Num, Slot, SlotState, Values};
+use crate::expression::{Flag, Num, Slot, SlotState, Values, number_of};
 
 /// Checks an action's preconditions against fresh values. A value that is missing counts against the action.
 ///
@@ -23,7 +23,11 @@ pub fn precondition(ty: &ApplianceType, action: &str, latest: &dyn Fn(&str) -> O
 fn check(ty: &ApplianceType, wanted: &Precondition, latest: &dyn Fn(&str) -> Option<Value>) -> Result<(), String> {
     let mut values = vec![None; ty.datapoints.len()];
     wanted.condition.datapoints(&mut |index| values[index] = latest(&ty.datapoints[index].name));
-    let now = Now(values);
+    let known = |(datapoint, value): (&Datapoint, &Option<Value>)| {
+        value.as_ref().filter(|value| datapoint.check(value).is_ok()).map(number_of)
+    };
+    let numbers = ty.datapoints.iter().zip(&values).map(known).collect();
+    let now = Now { values, numbers };
     if flag(&wanted.condition, &now) == Some(true) {
         return Ok(());
     }
@@ -33,7 +37,7 @@ fn check(ty: &ApplianceType, wanted: &Precondition, latest: &dyn Fn(&str) -> Opt
 /// The part of a condition that does not hold, in words.
 fn what_fails(ty: &ApplianceType, wanted: &Precondition, part: &Flag, now: &Now) -> String {
     let is = |index: &usize| {
-        let value = now.datapoint(*index).map_or_else(|| "unknown".to_owned(), shown);
+        let value = now.values[*index].as_ref().map_or_else(|| "unknown".to_owned(), shown);
         format!("{} is {value}", ty.datapoints[*index].name)
     };
     match part {
@@ -44,7 +48,7 @@ fn what_fails(ty: &ApplianceType, wanted: &Precondition, part: &Flag, now: &Now)
         Flag::Compare(comparison, Num::Datapoint(index), Num::Constant(limit)) => {
             format!("{}, must {} {limit}", is(index), comparison_words(*comparison))
         }
-        Flag::TextIs { datapoint, text, equal } => {
+        Flag::TextIs { datapoint, text, equal, .. } => {
             format!("{}, must {} {text:?}", is(datapoint), if *equal { "be" } else { "not be" })
         }
         _ => {
@@ -67,11 +71,15 @@ fn comparison_words(comparison: Comparison) -> &'static str {
 }
 
 /// Values at one moment, without a past.
-struct Now(Vec<Option<Value>>);
+struct Now {
+    values: Vec<Option<Value>>,
+    /// As expressions compute with them; what cannot be true is missing.
+    numbers: Vec<Option<f64>>,
+}
 
 impl Values for Now {
-    fn datapoint(&self, index: usize) -> Option<&Value> {
-        self.0.get(index)?.as_ref()
+    fn datapoint(&self, index: usize) -> Option<f64> {
+        *self.numbers.get(index)?
     }
 
     fn slot(&self, _: usize) -> Option<(&Slot, &SlotState)> {

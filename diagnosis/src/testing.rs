@@ -57,7 +57,8 @@ false_alarm = 0.001
 /// A type with these detectors, each linked to the one cause `broken`; `high` must be among them.
 pub(crate) fn thing(detectors: &str) -> ApplianceType {
     let keys = detectors.lines().filter_map(|line| {
-        let key = line.strip_prefix("[detectors.").or_else(|| line.strip_prefix("[drifts."))?;
+        let prefixes = ["[detectors.", "[drifts.", "[models."];
+        let key = prefixes.iter().find_map(|prefix| line.strip_prefix(prefix))?;
         key.strip_suffix(']')
     });
     let links: String = keys.map(|key| format!("[links.{key}]\nbroken = 0.9\n")).collect();

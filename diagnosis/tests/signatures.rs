@@ -38,11 +38,20 @@ fn run(key: &str, series: Series, hours: f64) -> Seen {
         for (index, value) in &readings {
             ty.datapoints[*index].check(value).unwrap_or_else(|e| panic!("{}: {e}", ty.datapoints[*index].name));
         }
+        let readings: Vec<(usize, Value)> = readings.into_iter().map(|reading| rippled(ty, reading, second)).collect();
         let order = Some(MessageOrder { boot_id: BootId(1), seq: Seq(number as u64) });
         observations.extend(observe(ty, &mut state, &Sample { time: now, order, readings: &readings }));
     }
     let diagnosis = diagnose(ty, &state);
     Seen { ty, state, diagnosis, now, observations }
+}
+
+/// A temperature as a sensor has it: the last tenth of a kelvin is never at rest.
+fn rippled(ty: &ApplianceType, (index, value): (usize, Value), second: i64) -> (usize, Value) {
+    let ripple = 0.05 * noise(second, index as i64 + 20);
+    let of = &ty.datapoints[index].name;
+    let sensed = of.contains("temp_c");
+    (index, if sensed { Value::from(value.as_f64().unwrap() + ripple) } else { value })
 }
 
 impl Seen {

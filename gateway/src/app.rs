@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::control::Control;
 use crate::history::HistoryStore;
 use crate::ingest;
+use crate::models::{Models, Shelf};
 use crate::outbox;
 use crate::registry::{Registry, Revoked};
 use crate::retained::LastKnown;
@@ -75,6 +76,8 @@ impl App {
         let store = Store::open(&config.state.join("state.db")).await?;
         let (from, flushed) = positions(&store, &config, &journal).await?;
         let history = HistoryStore::open(&config.state.join("history"), &flushed).await?;
+        let models = Models::new(Shelf::new(&config.state, store.clone()));
+        models.refresh(&catalogue).await?;
         let registry = Registry::load(&store, clock).await?;
         let fanout = Fanout::start()?;
         let (sessions, came_or_went) = mpsc::channel(SESSION_EVENTS);
@@ -97,6 +100,7 @@ impl App {
             config,
             clock,
             catalogue,
+            models,
             registry,
             store,
             history,
@@ -132,6 +136,11 @@ impl App {
         tasks.spawn(async move {
             work::run(dispatch_house, stop).await?;
             Ok("dispatch")
+        });
+        let (models_house, stop) = (house.clone(), stop_intake.clone());
+        tasks.spawn(async move {
+            models_house.models.follow(&models_house.catalogue, stop).await?;
+            Ok("models")
         });
         let (revoking_house, stop) = (house.clone(), stop_intake.clone());
         tasks.spawn(async move {
@@ -320,6 +329,7 @@ fn health(house: &House, started_ms: i64) -> Health {
             Component { name: "journal".into(), ok: true, detail: format!("{behind} messages not yet taken") },
             edge(house),
             certificates(house),
+            models(house),
             fan_out(&house.fanout.health()),
         ],
     }
@@ -331,6 +341,15 @@ fn certificates(house: &House) -> Component {
     let ok = problem.is_none();
     let loaded = if house.config.mqtt.tls.is_some() { "in use" } else { "no TLS listener" };
     Component { name: "certificates".into(), ok, detail: problem.unwrap_or_else(|| loaded.into()) }
+}
+
+/// Learnt models in force.
+fn models(house: &House) -> Component {
+    let (ok, detail) = match house.models.health() {
+        Ok(detail) => (true, detail),
+        Err(problem) => (false, problem),
+    };
+    Component { name: "models".into(), ok, detail }
 }
 
 /// The front, or the cluster in its stead.

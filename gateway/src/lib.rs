@@ -6,6 +6,7 @@
 //! - [`ingest`] reads the journal and hands each record to its shard;
 //! - [`shard`] checks it, remembers it in the device's room, lets `diagnosis` look at it and
 //!   decides by [`repair`]; [`store`] gets what was decided, [`history`] the readings;
+//! - [`models`] learns from history what detectors cannot know, and speaks up beside them;
 //! - [`outbox`] sees to it that commands reach their device;
 //! - [`work`] gives work orders a technician and, from the ledger in [`parts`], their parts;
 //! - [`api`] shows it all, and carries what people ask through [`control`].
@@ -25,6 +26,7 @@ pub mod control;
 pub mod demo;
 pub mod history;
 pub mod ingest;
+pub mod models;
 pub mod outbox;
 pub mod parts;
 pub mod registry;

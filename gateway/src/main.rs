@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use gateway::certs::{self, CertsCommand};
 use gateway::config::Config;
 use gateway::demo::{self, DemoOptions};
+use gateway::models::command::{self as models, ModelsCommand};
 use gateway::serve::{self, Overrides};
 
 /// Keeps a fleet of connected home appliances in working order.
@@ -46,6 +47,11 @@ enum Command {
     /// Begin with `gateway certs init --name HOST`, HOST being the name by which devices reach the gateway.
     #[command(subcommand)]
     Certs(CertsCommand),
+    /// Learnt models: train from history, evaluate, promote, roll back.
+    ///
+    /// Begin with `gateway models train --state DIR`; it may run beside the gateway.
+    #[command(subcommand)]
+    Models(ModelsCommand),
     /// Check a configuration file and the catalogue it names, and say everything that is wrong.
     CheckConfig {
         /// Configuration file.
@@ -62,6 +68,7 @@ async fn main() -> ExitCode {
         }
         Command::Demo(options) => demo::run(options).await,
         Command::Certs(command) => make_certs(&command),
+        Command::Models(command) => models::run(command).await.map(|()| ExitCode::SUCCESS),
         Command::CheckConfig { file } => check_config(&file),
     };
     outcome.unwrap_or_else(|error| {

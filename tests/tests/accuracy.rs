@@ -14,6 +14,7 @@ use diagnosis::{ApplianceType, Catalogue};
 use firmware_proto::{DeviceTime, ServerTime, Uplink, decode_command};
 use gateway::config::RepairLimits;
 use gateway::ingest::check;
+use gateway::models::Voices;
 use gateway::repair::RepairState;
 use gateway::repair::driver::{self, Moment};
 use gateway::shard::room::{Memory, Room, Twin};
@@ -79,6 +80,7 @@ impl House {
             memory: Memory::new(&ty),
             dirty: false,
             dedup_dirty: false,
+            model: spec.kind.model().to_owned(),
             ty,
         };
         let device = Device::new(&spec, DeviceTime(START_MS));
@@ -87,18 +89,20 @@ impl House {
 
     fn live(&mut self, until_ms: i64, limits: &RepairLimits) {
         let mut now = START_MS;
+        let models = Voices::default();
         while now < until_ms {
             now += STEP_MS;
             let uplinks = self.device.advance(DeviceTime(now));
             self.hear(uplinks, now, limits);
-            let m = Moment { now: ServerTime(now), up_since: ServerTime(START_MS), position: now as u64, limits };
+            let m = moment(now, limits, &models);
             let changes = driver::on_time(&mut self.room, &m);
             self.act(changes, now, limits);
         }
     }
 
     fn hear(&mut self, uplinks: Vec<Uplink>, now: i64, limits: &RepairLimits) {
-        let m = Moment { now: ServerTime(now), up_since: ServerTime(START_MS), position: now as u64, limits };
+        let models = Voices::default();
+        let m = moment(now, limits, &models);
         for uplink in uplinks {
             self.room.twin.last_seen = ServerTime(now);
             let changes = match uplink {
@@ -178,6 +182,10 @@ impl House {
             ));
         }
     }
+}
+
+fn moment<'a>(now: i64, limits: &'a RepairLimits, models: &'a Voices) -> Moment<'a> {
+    Moment { now: ServerTime(now), up_since: ServerTime(START_MS), position: now as u64, limits, models }
 }
 
 fn hours(at_ms: i64) -> f64 {

@@ -10,6 +10,7 @@ use super::source::{STEPS, Source};
 use super::{detectors, faults, repairs, steps};
 use crate::appliance::{Action, ApplianceType, Argument, Datapoint, ErrorCode, Kind, Part, Precondition, RiskClass};
 use crate::detector::Detector;
+use crate::expression::evaluate::fnv1a;
 use crate::expression::{Compiler, Flag, Slot};
 use crate::model::Model;
 
@@ -211,9 +212,4 @@ fn fingerprint(datapoints: &[Datapoint], slots: &[Slot], detectors: &[Detector])
     let datapoints: Vec<_> = datapoints.iter().map(|d| (&d.name, d.kind)).collect();
     let detectors: Vec<_> = detectors.iter().map(|d| (&d.key, &d.when, &d.test)).collect();
     fnv1a(&format!("{datapoints:?}{slots:?}{detectors:?}"))
-}
-
-/// FNV-1a, 64 bit: tells catalogue versions apart, nothing more.
-fn fnv1a(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

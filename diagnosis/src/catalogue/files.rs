@@ -99,6 +99,21 @@ pub(super) struct DetectorsHead {
     pub after_boot: Duration,
 }
 
+/// When a symptom that comes and goes is chattering.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChatterFile {
+    pub times: u8,
+    pub within: Duration,
+}
+
+/// A fault that shows in bouts shows a few times a day; more often nobody wants to be told.
+impl Default for ChatterFile {
+    fn default() -> Self {
+        Self { times: 5, within: Duration { ms: 86_400_000 } }
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RuleFile {
@@ -111,6 +126,8 @@ pub(super) struct RuleFile {
     pub off_delay: Duration,
     #[serde(default = "min_samples")]
     pub min_samples: u16,
+    #[serde(default)]
+    pub chatter: ChatterFile,
     pub after_boot: Option<Duration>,
     pub false_alarm: Spanned<f64>,
     #[serde(default)]
@@ -141,6 +158,8 @@ pub(super) struct DriftFile {
     pub slack: f64,
     #[serde(default = "limit")]
     pub limit: f64,
+    /// In what time the second baseline follows the level; without it there is none.
+    pub follow: Option<Spanned<Duration>>,
     #[serde(default = "blocks")]
     pub min_blocks: u16,
     pub after_boot: Option<Duration>,
@@ -166,6 +185,19 @@ fn limit() -> f64 {
 
 fn blocks() -> u16 {
     1
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ModelFile {
+    pub name: String,
+    pub channels: Spanned<Vec<Spanned<String>>>,
+    #[serde(default)]
+    pub inputs: Vec<Spanned<String>>,
+    /// Conditions by the modes' names.
+    pub modes: BTreeMap<String, Spanned<String>>,
+    pub expires: Duration,
+    pub false_alarm: Spanned<f64>,
 }
 
 // faults.toml, beside the tree itself

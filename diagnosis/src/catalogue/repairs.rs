@@ -7,7 +7,7 @@ use super::build::{flag, part};
 use super::document::{Document, Entry};
 use super::files::{NeedFile, NeedsFile, NoHead, PartFile, RepairFile, VerifyFile};
 use crate::appliance::{Action, Cause, Datapoint, Part, PartNeed, Repair, Verify};
-use crate::detector::Detector;
+use crate::detector::{Detector, Test};
 use crate::expression::Compiler;
 use crate::model::Model;
 
@@ -54,6 +54,10 @@ fn repair(
         if cause.is_some_and(|cause| !scope.model.speaks_for(index, &scope.causes[cause].key)) {
             let reason =
                 format!("{:?} is not linked to the cause: it cannot show that the repair worked", symptom.get_ref());
+            file.report(symptom.span().start, field.clone(), reason);
+        }
+        if matches!(scope.detectors[index].test, Test::Model(_)) {
+            let reason = "is a model's symptom, which no sample clears: name a detector";
             file.report(symptom.span().start, field, reason);
         }
         Some(index)

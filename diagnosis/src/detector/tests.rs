@@ -114,3 +114,57 @@ fn a_repair_resets_evidence_and_baseline() {
     assert!(device.state.present().next().is_none());
     assert_eq!(feed(&mut device, 200, |_| 58.0), ["-drift"], "the new level is the baseline");
 }
+
+#[test]
+fn a_symptom_that_comes_and_goes_is_told_once_as_chattering() {
+    let mut device =
+        Device::new(&HIGH.replace("min_samples = 3", "min_samples = 3\nchatter = { times = 2, within = \"2 h\" }"));
+    let bout = |device: &mut Device| {
+        let mut seen = device.set("on", true).set("a", 20.0).minutes(3);
+        seen.extend(device.set("a", 5.0).minutes(4));
+        seen
+    };
+    assert_eq!(bout(&mut device), ["+high", "-high"]);
+    assert_eq!(bout(&mut device), ["+high", "-high"]);
+    assert_eq!(bout(&mut device), ["+high"], "the third time within two hours");
+    let why = crate::observe::why(&device.ty, &device.state, 0);
+    insta::assert_snapshot!(why, @"Too high (a > 10, measured 20) comes and goes, 3 times within 2 h: held as present until gone for as long");
+    for _ in 0..50 {
+        assert_eq!(bout(&mut device), NOTHING, "no flood");
+    }
+    assert_eq!(device.set("a", 5.0).minutes(117), ["-high"], "gone for two hours");
+    assert_eq!(bout(&mut device), ["+high", "-high"], "and counted anew");
+}
+
+#[test]
+fn bouts_far_apart_do_not_chatter() {
+    let mut device =
+        Device::new(&HIGH.replace("min_samples = 3", "min_samples = 3\nchatter = { times = 2, within = \"2 h\" }"));
+    device.set("on", true);
+    for _ in 0..10 {
+        assert_eq!(device.set("a", 20.0).minutes(3), ["+high"]);
+        assert_eq!(device.set("a", 5.0).minutes(60), ["-high"]);
+    }
+}
+
+/// The season takes the level down by four standard deviations, then a fault brings part of it back.
+fn after_a_season(device: &mut Device) -> Vec<String> {
+    let mut found = feed(device, 200, |m| 50.0 + noise(m));
+    found.extend(feed(device, 12_000, |m| 50.0 - 4.0 * m as f64 / 12_000.0 + noise(m)));
+    found.extend(feed(device, 300, |m| 49.0 + noise(m)));
+    found
+}
+
+#[test]
+fn a_baseline_that_follows_sees_a_step_that_the_season_hides() {
+    let mut fixed = drifting("up");
+    assert_eq!(after_a_season(&mut fixed), ["-drift"]);
+    let follow = "false_alarm = 0.01\nfollow = \"10 h\"\n";
+    let mut two = Device::new(&format!(
+        "{HIGH}\n[drifts.drift]\nname = \"Drift\"\nchannel = \"b\"\ndirection = \"up\"\nblock = \"10 min\"\nlearn = 10\nbaseline = [40, 60]\nmin_sigma = 1.0\n{follow}"
+    ));
+    assert_eq!(after_a_season(&mut two), ["-drift", "+drift"]);
+    assert_eq!(feed(&mut two, 6_000, |m| 49.0 + noise(m)), NOTHING, "frozen while in alarm");
+    two.state.after_repair(&two.ty, "broken");
+    assert_eq!(feed(&mut two, 300, |m| 49.0 + noise(m)), ["-drift"]);
+}

@@ -1,7 +1,7 @@
 //! A tree into typed expressions, checked against the datapoints.
 
 use super::ExpressionError;
-use super::evaluate::{Values, flag};
+use super::evaluate::{Values, flag, text_number};
 use super::parse::{Argument, Node, NodeKind, Operator};
 use super::slot::Slot;
 use crate::appliance::{Datapoint, Kind};
@@ -30,9 +30,23 @@ pub(crate) enum Flag {
     And(Box<Flag>, Box<Flag>),
     Or(Box<Flag>, Box<Flag>),
     Compare(Comparison, Num, Num),
-    TextIs { datapoint: usize, text: String, equal: bool },
-    SameText { left: usize, right: usize, equal: bool },
-    Same { left: Box<Flag>, right: Box<Flag>, equal: bool },
+    /// `number` stands for the text.
+    TextIs {
+        datapoint: usize,
+        text: String,
+        number: f64,
+        equal: bool,
+    },
+    SameText {
+        left: usize,
+        right: usize,
+        equal: bool,
+    },
+    Same {
+        left: Box<Flag>,
+        right: Box<Flag>,
+        equal: bool,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +74,7 @@ pub(crate) enum Comparison {
 pub(crate) enum Measure {
     Value,
     Mean,
+    Rate,
     Lowest,
     Highest,
     Spread,
@@ -220,7 +235,8 @@ impl<'a> Compiler<'a> {
                     let reason = format!("{name} is never {text:?}, only {}", allowed.join(", "));
                     return Err(ExpressionError::new(offset, reason));
                 }
-                Ok(Flag::TextIs { datapoint, text, equal })
+                let number = text_number(&text);
+                Ok(Flag::TextIs { datapoint, text, number, equal })
             }
             _ => Err(ExpressionError::new(offset, "compares two fixed texts: one side must be a datapoint")),
         }
@@ -252,10 +268,27 @@ impl<'a> Compiler<'a> {
                 let slot = Slot::Rise { of: self.number_node(first)?, since: self.flag_node(&arguments[1].node)? };
                 self.slot(slot, Measure::Value, offset)?
             }
+            "starts" => {
+                let slot = Slot::Starts { of: self.flag_node(first)?, window_ms: window_ms(&arguments[1].node)? };
+                self.slot(slot, Measure::Value, offset)?
+            }
+            "run_time" => {
+                // Seconds are one, times hours, times seconds an hour.
+                let slot = Slot::Run { of: Num::Constant(3_600.0), during: self.flag_node(first)? };
+                self.slot(slot, Measure::Value, offset)?
+            }
+            "run_integral" => {
+                let slot = Slot::Run { of: self.number_node(first)?, during: self.flag_node(&arguments[1].node)? };
+                self.slot(slot, Measure::Value, offset)?
+            }
             _ => {
                 let share = name == "share";
                 let of = if share { Num::OfFlag(Box::new(self.flag_node(first)?)) } else { self.number_node(first)? };
-                let slot = Slot::Window { of, window_ms: window_ms(&arguments[1].node)? };
+                let window_ms = window_ms(&arguments[1].node)?;
+                let slot = match function.measure {
+                    Measure::Mean | Measure::Rate => Slot::Mean { of, window_ms },
+                    _ => Slot::Range { of, window_ms },
+                };
                 self.slot(slot, function.measure, offset)?
             }
         };
@@ -290,13 +323,17 @@ const fn function(name: &'static str, since: &'static [bool], measure: Measure, 
     Function { name, since, measure, usage }
 }
 
-const FUNCTIONS: [Function; 11] = [
+const FUNCTIONS: [Function; 15] = [
     function("abs", &[false], Measure::Value, "abs(number)"),
     function("min", &[false, false], Measure::Value, "min(number, number)"),
     function("max", &[false, false], Measure::Value, "max(number, number)"),
     function("held", &[false], Measure::Value, "held(condition)"),
     function("time", &[false, true], Measure::Value, "time(condition, since condition)"),
     function("rise", &[false, true], Measure::Value, "rise(number, since condition)"),
+    function("starts", &[false, false], Measure::Value, "starts(condition, 2 h)"),
+    function("run_time", &[false], Measure::Value, "run_time(condition)"),
+    function("run_integral", &[false, false], Measure::Value, "run_integral(number, condition)"),
+    function("rate", &[false, false], Measure::Rate, "rate(number, 10 min)"),
     function("share", &[false, false], Measure::Mean, "share(condition, 2 h)"),
     function("mean", &[false, false], Measure::Mean, "mean(number, 2 h)"),
     function("lowest", &[false, false], Measure::Lowest, "lowest(number, 2 h)"),
@@ -407,7 +444,11 @@ impl Num {
     /// Whether it is a length of time, in seconds.
     pub fn is_time(&self, values: &impl Values) -> bool {
         let Self::Slot(slot, _) = self else { return matches!(self, Self::SinceBoot) };
-        matches!(values.slot(*slot), Some((Slot::Held(_) | Slot::Time { .. }, _)))
+        match values.slot(*slot) {
+            Some((Slot::Held(_) | Slot::Time { .. }, _)) => true,
+            Some((Slot::Run { of, .. }, _)) => matches!(of, Self::Constant(_)),
+            _ => false,
+        }
     }
 
     /// Calls one visitor with each datapoint, the other with each slot in it.

@@ -1,63 +1,85 @@
 //! What functions of time remember between samples: bounded, whatever the number of samples.
+//!
+//! Bytes a slot: 16, and for a window that is averaged or counted 72, for one whose extremes
+//! are kept 80. Lengths of time are `f32` seconds: exact for whole seconds up to half a year.
 
 use serde::{Deserialize, Serialize};
 
 use super::compile::{Flag, Num};
 use super::evaluate::{Values, flag, number};
+use super::window::{Extremes, Sums};
 
 /// A function of time as the catalogue uses it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Slot {
     /// How long a condition has held without a break.
     Held(Flag),
-    /// Mean, lowest, highest and spread of a number over a window that moves along.
-    Window { of: Num, window_ms: i64 },
+    /// Mean and slope of a number over a window that moves along.
+    Mean { of: Num, window_ms: i64 },
+    /// Lowest, highest and spread of a number over a window that moves along.
+    Range { of: Num, window_ms: i64 },
+    /// How often a condition became true within a window that moves along.
+    Starts { of: Flag, window_ms: i64 },
     /// For how long altogether a condition held since another was last true.
     Time { of: Flag, since: Flag },
     /// By how much a counter has grown since a condition was last true.
     Rise { of: Num, since: Flag },
+    /// A number times hours, over the last stretch that a condition held and that was seen whole.
+    Run { of: Num, during: Flag },
 }
 
 /// What one slot remembers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum SlotState {
     Held {
-        since_ms: Option<i64>,
-        /// The condition was true or false, not missing.
-        known: bool,
+        seconds: f32,
+        was: Truth,
     },
-    Window(Box<Window>),
+    Mean(Box<Sums>),
+    Range(Box<Extremes>),
+    Starts(Box<Starts>),
     Time {
-        held_ms: i64,
+        seconds: f32,
     },
     Rise {
-        base: Option<f64>,
-        last: Option<f64>,
+        last: f64,
+        risen: f32,
+        /// A value was seen.
+        known: bool,
+    },
+    Run {
+        /// Of the stretch under way.
+        sum: f32,
+        /// Of the last one that was seen whole.
+        last: f32,
+        stage: Stage,
+        /// There was one.
+        known: bool,
     },
 }
 
-/// In how many steps a window moves along: it covers between five sixths and all of its length.
-const BUCKETS: usize = 6;
-
-/// Part of a window that must have been seen before it says anything: leaves room for
-/// one message in eight to be lost.
-const COVERED: f32 = 0.7;
-
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Window {
-    /// Number of the newest bucket, counted from the epoch.
-    newest: i64,
-    buckets: [Bucket; BUCKETS],
+/// What a condition was at the last sample.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Truth {
+    #[default]
+    Missing,
+    False,
+    True,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-struct Bucket {
-    samples: u16,
-    low: f32,
-    high: f32,
-    /// Sum of value times seconds.
-    sum: f32,
-    seconds: f32,
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Starts {
+    pub counts: Sums,
+    was: Truth,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Stage {
+    /// Part of it was not seen: it does not count.
+    Spoilt,
+    Outside,
+    Inside,
 }
 
 /// Time as a sample moves it.
@@ -71,47 +93,79 @@ pub(crate) struct Step {
     pub broken: bool,
 }
 
+impl Step {
+    pub fn seconds(self) -> f32 {
+        self.dt_ms as f32 / 1_000.0
+    }
+}
+
+const SECONDS_PER_HOUR: f32 = 3_600.0;
+
 impl Slot {
     pub fn start(&self) -> SlotState {
         match self {
-            Self::Held(_) => SlotState::Held { since_ms: None, known: false },
-            Self::Window { .. } => SlotState::Window(Box::default()),
-            Self::Time { .. } => SlotState::Time { held_ms: 0 },
-            Self::Rise { .. } => SlotState::Rise { base: None, last: None },
+            Self::Held(_) => SlotState::Held { seconds: 0.0, was: Truth::Missing },
+            Self::Mean { .. } => SlotState::Mean(Box::default()),
+            Self::Range { .. } => SlotState::Range(Box::default()),
+            Self::Starts { .. } => SlotState::Starts(Box::default()),
+            Self::Time { .. } => SlotState::Time { seconds: 0.0 },
+            Self::Rise { .. } => SlotState::Rise { last: 0.0, risen: 0.0, known: false },
+            Self::Run { .. } => SlotState::Run { sum: 0.0, last: 0.0, stage: Stage::Spoilt, known: false },
         }
     }
 
     pub fn step(&self, state: &mut SlotState, values: &impl Values, step: Step) {
         match (self, state) {
-            (Self::Held(of), SlotState::Held { since_ms, known }) => {
-                let truth = flag(of, values);
-                *known = truth.is_some();
-                *since_ms = match truth {
-                    Some(true) if step.broken => Some(step.now_ms),
-                    Some(true) => since_ms.or(Some(step.now_ms)),
-                    _ => None,
-                };
+            (Self::Held(of), SlotState::Held { seconds, was }) => {
+                let now = Truth::from(flag(of, values));
+                let goes_on = now == Truth::True && *was == Truth::True && !step.broken;
+                *seconds = if goes_on { *seconds + step.seconds() } else { 0.0 };
+                *was = now;
             }
-            (Self::Window { of, window_ms }, SlotState::Window(window)) => {
-                window.move_to(step.now_ms, *window_ms);
+            (Self::Mean { of, window_ms }, SlotState::Mean(sums)) => {
+                sums.move_to(step.now_ms, *window_ms);
                 if let Some(value) = number(of, values) {
-                    window.add(value, step, *window_ms);
+                    sums.add(value as f32 * step.seconds(), step.seconds());
                 }
             }
-            (Self::Time { of, since }, SlotState::Time { held_ms }) => {
+            (Self::Range { of, window_ms }, SlotState::Range(extremes)) => {
+                extremes.move_to(step.now_ms, *window_ms);
+                if let Some(value) = number(of, values) {
+                    extremes.add(value, step.seconds());
+                }
+            }
+            (Self::Starts { of, window_ms }, SlotState::Starts(starts)) => {
+                starts.step(flag(of, values), *window_ms, step);
+            }
+            (Self::Time { of, since }, SlotState::Time { seconds }) => {
                 if step.broken || flag(since, values) == Some(true) {
-                    *held_ms = 0;
+                    *seconds = 0.0;
                 } else if flag(of, values) == Some(true) {
-                    *held_ms = held_ms.saturating_add(step.dt_ms);
+                    *seconds += step.seconds();
                 }
             }
-            (Self::Rise { of, since }, SlotState::Rise { base, last }) => {
+            (Self::Rise { of, since }, SlotState::Rise { last, risen, known }) => {
                 let Some(value) = number(of, values) else { return };
-                let fell = last.is_some_and(|last| value < last);
-                if step.broken || base.is_none() || fell || flag(since, values) == Some(true) {
-                    *base = Some(value);
+                let starts_again = step.broken || !*known || value < *last || flag(since, values) == Some(true);
+                *risen = if starts_again { 0.0 } else { *risen + (value - *last) as f32 };
+                (*last, *known) = (value, true);
+            }
+            (Self::Run { of, during }, SlotState::Run { sum, last, stage, known }) => {
+                let value = number(of, values);
+                let next = match flag(during, values) {
+                    Some(false) => Stage::Outside,
+                    Some(true) if *stage != Stage::Spoilt && !step.broken && value.is_some() => Stage::Inside,
+                    _ => Stage::Spoilt,
+                };
+                match (*stage, next) {
+                    (Stage::Outside, Stage::Inside) => *sum = 0.0,
+                    (Stage::Inside, Stage::Inside) => {
+                        *sum += value.unwrap_or_default() as f32 * step.seconds() / SECONDS_PER_HOUR;
+                    }
+                    (Stage::Inside, Stage::Outside) if !step.broken => (*last, *known) = (*sum, true),
+                    _ => {}
                 }
-                *last = Some(value);
+                *stage = next;
             }
             // A state that does not match its slot is refused when it is restored.
             _ => {}
@@ -120,64 +174,28 @@ impl Slot {
 
     /// Whether a stored state is one of this slot.
     pub fn fits(&self, state: &SlotState) -> bool {
-        matches!(
-            (self, state),
-            (Self::Held(_), SlotState::Held { .. })
-                | (Self::Window { .. }, SlotState::Window(_))
-                | (Self::Time { .. }, SlotState::Time { .. })
-                | (Self::Rise { .. }, SlotState::Rise { .. })
-        )
+        std::mem::discriminant(&self.start()) == std::mem::discriminant(state)
     }
 }
 
-impl Window {
-    fn bucket_ms(window_ms: i64) -> i64 {
-        (window_ms / BUCKETS as i64).max(1)
-    }
-
-    fn place(number: i64) -> usize {
-        number.rem_euclid(BUCKETS as i64) as usize
-    }
-
-    fn move_to(&mut self, now_ms: i64, window_ms: i64) {
-        let newest = now_ms.div_euclid(Self::bucket_ms(window_ms));
-        let passed = newest.saturating_sub(self.newest);
-        if !(0..BUCKETS as i64).contains(&passed) {
-            self.buckets = Default::default();
-        } else {
-            (self.newest + 1..=newest).for_each(|number| self.buckets[Self::place(number)] = Bucket::default());
+impl Starts {
+    fn step(&mut self, now: Option<bool>, window_ms: i64, step: Step) {
+        self.counts.move_to(step.now_ms, window_ms);
+        let now = Truth::from(now);
+        if now != Truth::Missing {
+            let started = now == Truth::True && self.was == Truth::False && !step.broken;
+            self.counts.add(f32::from(u8::from(started)), step.seconds());
         }
-        self.newest = newest;
+        self.was = now;
     }
+}
 
-    fn add(&mut self, value: f64, step: Step, window_ms: i64) {
-        let bucket = &mut self.buckets[Self::place(self.newest)];
-        let value = (value as f32).clamp(f32::MIN / 1e12, f32::MAX / 1e12);
-        let seconds = step.dt_ms.min(window_ms) as f32 / 1_000.0;
-        let first = bucket.samples == 0;
-        bucket.low = if first { value } else { bucket.low.min(value) };
-        bucket.high = if first { value } else { bucket.high.max(value) };
-        bucket.sum += value * seconds;
-        bucket.seconds += seconds;
-        bucket.samples = bucket.samples.saturating_add(1);
-    }
-
-    fn covered(&self, window_ms: i64) -> Option<impl Iterator<Item = &Bucket>> {
-        let seconds: f32 = self.buckets.iter().map(|b| b.seconds).sum();
-        let enough = seconds >= COVERED * window_ms as f32 / 1_000.0;
-        enough.then(|| self.buckets.iter().filter(|b| b.samples > 0))
-    }
-
-    pub fn mean(&self, window_ms: i64) -> Option<f64> {
-        let (sum, seconds) = self.covered(window_ms)?.fold((0.0, 0.0), |(s, t), b| (s + b.sum, t + b.seconds));
-        Some(f64::from(sum) / f64::from(seconds))
-    }
-
-    pub fn lowest(&self, window_ms: i64) -> Option<f64> {
-        self.covered(window_ms)?.map(|b| f64::from(b.low)).reduce(f64::min)
-    }
-
-    pub fn highest(&self, window_ms: i64) -> Option<f64> {
-        self.covered(window_ms)?.map(|b| f64::from(b.high)).reduce(f64::max)
+impl From<Option<bool>> for Truth {
+    fn from(truth: Option<bool>) -> Self {
+        match truth {
+            None => Self::Missing,
+            Some(false) => Self::False,
+            Some(true) => Self::True,
+        }
     }
 }

@@ -13,8 +13,8 @@ fn datapoints() -> Vec<Datapoint> {
 struct At(Vec<Option<Value>>);
 
 impl Values for At {
-    fn datapoint(&self, index: usize) -> Option<&Value> {
-        self.0[index].as_ref()
+    fn datapoint(&self, index: usize) -> Option<f64> {
+        self.0[index].as_ref().map(number_of).filter(|value| value.is_finite())
     }
     fn slot(&self, _: usize) -> Option<(&Slot, &SlotState)> {
         None
@@ -144,7 +144,7 @@ fn equal_functions_of_time_share_a_slot() {
     for text in ["mean(a, 5 min) > 1", "spread(a, 5 min) > 1", "lowest(a, 300 s) > mean(a, 5 min)"] {
         compiler.flag(text).unwrap();
     }
-    assert_eq!(compiler.slots.len(), 1);
+    assert_eq!(compiler.slots.len(), 2, "means and extremes are kept apart");
 }
 
 /// A device whose one further detector tells at once what an expression says.
@@ -221,4 +221,77 @@ fn rise_counts_since_an_event_and_survives_a_counter_reset() {
     // The device booted: its counter starts again.
     assert_eq!(device.set("count", 1_i64).minutes(1), ["-seen"]);
     assert_eq!(device.set("count", 4_i64).minutes(1), ["+seen"]);
+}
+
+#[test]
+fn rate_is_the_slope_a_minute_whatever_the_noise() {
+    let mut device = watching("rate(a, 12 min) > 1.4 and rate(a, 12 min) < 1.6");
+    let mut latched = Vec::new();
+    for minute in 0..30_i32 {
+        let noise = if minute % 2 == 0 { 0.3 } else { -0.3 };
+        latched.extend(device.set("a", 1.5 * f64::from(minute) + noise).minutes(1));
+    }
+    assert_eq!(latched.last().map(String::as_str), Some("+seen"), "{latched:?}");
+    let mut flat = watching("abs(rate(a, 12 min)) < 0.01");
+    assert_eq!(flat.set("a", 700.0).minutes(10), ["+seen"]);
+}
+
+#[test]
+fn a_wrong_unit_shows_as_a_jump_or_is_refused() {
+    let mut device = watching("abs(rate(a, 10 min)) > 2.5");
+    assert_eq!(device.set("a", 4.0).minutes(20), ["-seen"]);
+    // 4 °C in degrees Fahrenheit.
+    assert_eq!(device.set("a", 39.2).minutes(10), ["+seen", "-seen"]);
+    // A hundred times too large is outside the datapoint's range: the last value stays, then is missing.
+    assert_eq!(device.set("a", 3_920.0).minutes(60), Vec::<String>::new());
+}
+
+#[test]
+fn starts_are_counted_over_a_window_that_moves() {
+    let mut device = watching("starts(on, 1 h) >= 4");
+    let mut latched = Vec::new();
+    for _ in 0..6 {
+        latched.extend(device.set("on", false).minutes(8));
+        latched.extend(device.set("on", true).minutes(2));
+    }
+    assert_eq!(latched, ["+seen"], "once the window has been seen");
+    assert_eq!(device.minutes(60), ["-seen"], "that it stays on is no start");
+}
+
+#[test]
+fn a_run_tells_its_length_and_integral_when_it_is_over() {
+    let mut device = watching("run_time(on) == 6 min and abs(run_integral(b, on) - 30) < 0.01");
+    device.set("b", 300.0).set("on", false).minutes(3);
+    assert_eq!(device.set("on", true).minutes(6), Vec::<String>::new());
+    // On from the first of seven samples to the last: six minutes at 300 W are 30 Wh.
+    device.minutes(1);
+    assert_eq!(device.set("on", false).minutes(1), ["+seen"]);
+    assert_eq!(device.minutes(30), Vec::<String>::new(), "the last run stays known");
+    assert_eq!(device.set("on", true).minutes(10), Vec::<String>::new());
+    assert_eq!(device.set("on", false).minutes(1), ["-seen"]);
+}
+
+#[test]
+fn a_run_that_was_not_seen_whole_does_not_count() {
+    let begun_before = |device: &mut Device| {
+        device.set("b", 300.0).set("on", true).minutes(9);
+        device.set("on", false).minutes(3)
+    };
+    let mut device = watching("run_time(on) > 0 s");
+    assert_eq!(begun_before(&mut device), Vec::<String>::new());
+    device.set("on", true).minutes(2);
+    device.time = device.time.plus_ms(3_600_000);
+    device.minutes(2);
+    assert_eq!(device.set("on", false).minutes(2), Vec::<String>::new(), "a gap within");
+    device.set("on", true).minutes(4);
+    assert_eq!(device.set("on", false).minutes(1), ["+seen"]);
+}
+
+#[test]
+fn a_sensor_that_stands_still_has_no_spread() {
+    let mut device = watching("spread(a, 1 h) < 0.01");
+    for minute in 0..90_i32 {
+        assert!(!device.set("a", 4.0 + 0.1 * f64::from(minute % 2)).minutes(1).contains(&"+seen".to_owned()));
+    }
+    assert_eq!(device.set("a", 4.1).minutes(70), ["+seen"]);
 }

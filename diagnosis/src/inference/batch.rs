@@ -1,8 +1,11 @@
 //! Many devices of one type at once: one lane each.
 
+use std::ops::{Add, Mul};
+
+use fearless_simd::{Level, dispatch};
+
 use super::circuit::{Circuit, LEAST_EVIDENCE, Posterior, Scratch};
 use super::evidence::{Evidence, Impossible};
-use std::ops::{Add, Mul};
 
 /// Devices that are evaluated side by side: enough that finding a step's operands costs little beside it.
 const LANES: usize = 8;
@@ -61,12 +64,15 @@ impl Circuit {
         numbers.resize(self.steps.len(), Lanes([0.0; LANES]));
         results.resize(LANES * nodes, 0.0);
         numbers.iter_mut().zip(&self.base).for_each(|(lanes, base)| *lanes = Lanes([*base; LANES]));
+        // The widest vectors of this machine: with AVX-512 all lanes are one. The same operations in
+        // the same order, so the same digits.
+        let level = Level::new();
         for (number, chunk) in evidence.chunks(LANES).enumerate() {
             for (lane, evidence) in chunk.iter().enumerate() {
                 self.set_symptoms(evidence, |at, weight| numbers[at].0[lane] = weight);
                 self.set_events(evidence, |at, weight| numbers[at].0[lane] *= weight);
             }
-            self.steps.run(numbers, self.backward);
+            dispatch!(level, _ => self.steps.run(numbers, self.backward));
             let all = numbers[self.evidence_at as usize].0;
             self.read(numbers, all.map(|all| 1.0 / all), results);
             for (lane, evidence) in chunk.iter().enumerate() {

@@ -50,7 +50,8 @@ impl Tape {
         self.steps
     }
 
-    /// Carries out the first `runs` runs.
+    /// Carries out the first `runs` runs. Inlined always: only so is it compiled for the caller's vectors.
+    #[inline(always)]
     pub fn run<N: Copy + Add<Output = N> + Mul<Output = N>>(&self, numbers: &mut [N], runs: usize) {
         let mut at = self.given;
         let mut operands = self.operands.as_slice();

@@ -5,7 +5,8 @@
 //! likelihood (negative binomial) of all cells, from a wide prior about the catalogue's rate;
 //! a cell's posterior is the mixture over the grid, told as the Gamma of the same mean and
 //! variance. Taking the likeliest m and a alone (empirical Bayes) makes intervals too short
-//! where cells are few (Carlin and Louis, "Bayes and empirical Bayes methods", ch. 3).
+//! where cells are few (Carlin and Louis, "Bayes and Empirical Bayes Methods for Data Analysis",
+//! 2nd ed., 2000, section 3.5).
 
 use serde::{Deserialize, Serialize};
 use statrs::function::gamma::{gamma_lr, ln_gamma};

@@ -153,11 +153,78 @@ proptest! {
     }
 }
 
-/// Bytes of a state in memory, from the sizes of its parts.
+/// What a device sends that cannot be true, minute by minute, while `a` was 20 and is too high.
+#[test]
+fn what_cannot_be_true_is_no_reading() {
+    let sick = || {
+        let mut device = Device::new(HIGH);
+        device.set("on", true).set("a", 20.0).minutes(1);
+        device
+    };
+    // The last value that could be true counts for ten minutes: long enough to latch.
+    for wrong in
+        [Value::from(f64::NAN), Value::from(f64::INFINITY), Value::from(20_000.0), Value::from("20"), Value::from(true)]
+    {
+        assert_eq!(sick().set("a", wrong.clone()).minutes(60), ["+high"], "{wrong:?}");
+    }
+    // A device that never sent a value that can be true tells nothing.
+    let mut mute = Device::new(HIGH);
+    assert_eq!(mute.set("on", true).set("a", f64::NAN).minutes(600), Vec::<String>::new());
+    assert_eq!(
+        diagnose(&mute.ty, &mute.state).fault_probability,
+        diagnose(&mute.ty, &DeviceState::new(&mute.ty)).fault_probability
+    );
+}
+
+#[test]
+fn a_datapoint_that_the_type_does_not_know_is_ignored() {
+    let (mut one, mut other) = (Device::new(HIGH), Device::new(HIGH));
+    for minute in 0..5 {
+        let time = DeviceTime(minute * 60_000);
+        let known = [(2, Value::Bool(true)), (0, Value::from(20.0))];
+        let more =
+            [(2, Value::Bool(true)), (99, Value::from(1e300)), (0, Value::from(20.0)), (usize::MAX, Value::from("x"))];
+        observe(&one.ty, &mut one.state, &Sample { time, order: None, readings: &known });
+        observe(&other.ty, &mut other.state, &Sample { time, order: None, readings: &more });
+    }
+    assert_eq!(one.state, other.state);
+    assert_eq!(one.state.present().count(), 1);
+}
+
+#[test]
+fn after_a_gap_or_when_time_went_back_windows_begin_afresh() {
+    let mean = HIGH.replace("a > 10", "mean(a, 12 min) > 10").replace("a < 8", "mean(a, 12 min) < 8");
+    for jump_ms in [3_600_000, 86_400_000_000, -1_800_000, -3_600_000] {
+        let mut device = Device::new(&mean);
+        device.time = DeviceTime(1_750_000_000_000);
+        assert_eq!(device.set("on", true).set("a", 5.0).minutes(60), ["-high"]);
+        device.time = device.time.plus_ms(jump_ms);
+        // Nothing of the time before counts: the mean needs its window, the symptom its delay.
+        let found = device.set("a", 20.0).minutes(8);
+        let expected: &[&str] = &[];
+        assert_eq!(found, expected, "{jump_ms} ms");
+        assert_eq!(device.minutes(12), ["+high"], "{jump_ms} ms");
+    }
+}
+
+/// Bytes of a state in memory, from the sizes of its parts, with all that models can say.
 #[test]
 fn a_state_stays_small() {
     for ty in crate::Catalogue::builtin().unwrap().iter() {
-        let bytes = DeviceState::new(ty).bytes();
+        let mut state = DeviceState::new(ty);
+        for (key, _) in ty.model_symptoms() {
+            let channels = vec![(String::new(), 0.1); 9];
+            let evidence = crate::detection::Evidence {
+                symptom: key.to_owned(),
+                log_likelihood_ratio: 1.0,
+                p_value: 0.1,
+                channels,
+                window_ms: (0, 0),
+                model_version: String::new(),
+            };
+            state.take_evidence(ty, evidence).unwrap();
+        }
+        let bytes = state.bytes();
         assert!(bytes <= 4_096, "{}: {bytes} bytes", ty.key);
         println!("{}: {bytes} bytes", ty.key);
     }

@@ -70,13 +70,24 @@ impl HistoryStore {
         let failed = |source| HistoryError::Directory { dir: dir.to_owned(), source };
         std::fs::create_dir_all(dir).map_err(failed)?;
         let mut months = BTreeMap::new();
-        for entry in std::fs::read_dir(dir).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            if let (Some(name), Some("db")) = (path.file_stem(), path.extension().and_then(|e| e.to_str())) {
-                let month = Month::open(&path).await?;
-                month.forget_after(flushed).await?;
-                months.insert(name.to_string_lossy().into_owned(), month);
-            }
+        for (name, path) in files(dir).map_err(failed)? {
+            let month = Month::open(&path).await?;
+            month.forget_after(flushed).await?;
+            months.insert(name, month);
+        }
+        Ok(Self { dir: dir.to_owned(), pending: Mutex::default(), months: tokio::sync::Mutex::new(months) })
+    }
+
+    /// Opens the directory for reading only, also while a gateway writes there. Rows that it has not written
+    /// yet are not seen. A directory that is not there has no rows.
+    ///
+    /// # Errors
+    /// When one of its files cannot be read.
+    pub async fn open_to_read(dir: &Path) -> Result<Self, HistoryError> {
+        let failed = |source| HistoryError::Directory { dir: dir.to_owned(), source };
+        let mut months = BTreeMap::new();
+        for (name, path) in if dir.is_dir() { files(dir).map_err(failed)? } else { Vec::new() } {
+            months.insert(name, Month::open_to_read(&path).await?);
         }
         Ok(Self { dir: dir.to_owned(), pending: Mutex::default(), months: tokio::sync::Mutex::new(months) })
     }
@@ -169,6 +180,18 @@ impl HistoryStore {
         // A panic while it was held leaves whole rows behind: the data is usable.
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The months of a directory and their files.
+fn files(dir: &Path) -> std::io::Result<Vec<(String, PathBuf)>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        if let (Some(name), Some("db")) = (path.file_stem(), path.extension().and_then(|e| e.to_str())) {
+            files.push((name.to_string_lossy().into_owned(), path.clone()));
+        }
+    }
+    Ok(files)
 }
 
 #[cfg(test)]

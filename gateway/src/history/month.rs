@@ -47,6 +47,11 @@ impl Month {
         Ok(Self(pool))
     }
 
+    pub(super) async fn open_to_read(file: &Path) -> Result<Self, HistoryError> {
+        let options = SqliteConnectOptions::new().filename(file).read_only(true);
+        Ok(Self(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?))
+    }
+
     /// Removes blocks whose position was not stored: their rows will come again.
     pub(super) async fn forget_after(&self, flushed: &HashMap<u32, u64>) -> Result<(), HistoryError> {
         let shards: Vec<i64> = sqlx::query_scalar("SELECT DISTINCT shard FROM block").fetch_all(&self.0).await?;

@@ -15,6 +15,7 @@ use firmware_proto::{CommandResult, DeviceTime, Outcome, Phase, ServerTime, Stam
 use super::RepairState;
 use super::plan::{self, Planned, id_of};
 use crate::config::RepairLimits;
+use crate::models::Voices;
 use crate::shard::room::{Case, Repairing, Room, Sent};
 use crate::store::changes::{Change, FindingState, NewFinding, NewOrder};
 use crate::store::json;
@@ -45,6 +46,8 @@ pub struct Moment<'a> {
     pub position: u64,
     /// Limits in force.
     pub limits: &'a RepairLimits,
+    /// Models in force.
+    pub models: &'a Voices,
 }
 
 /// Takes a live sample: twin, detectors, the repair under way, and what follows from them.
@@ -58,7 +61,8 @@ pub fn look(
     room.twin.take(readings, time);
     let ty = room.ty.clone();
     let sample = Sample { time, order: stamp.order(), readings };
-    let observations = observe(&ty, &mut room.memory.diagnosis, &sample);
+    let mut observations = observe(&ty, &mut room.memory.diagnosis, &sample);
+    observations.extend(m.models.hear(room, time));
     let mut changes = Vec::new();
     if !observations.is_empty() {
         changes.extend(veto(room, m));
@@ -221,6 +225,7 @@ pub fn order_ended(room: &mut Room, m: &Moment<'_>) -> Vec<Change> {
     for cause in &ty.causes {
         room.memory.diagnosis.after_repair(&ty, &cause.key);
     }
+    room.memory.watches.begin_anew();
     room.memory.tried.clear();
     vec![move_finding(&case, FindingState::Closed, m)]
 }
@@ -337,6 +342,7 @@ fn begin_verification(room: &mut Room, result: &CommandResult, m: &Moment<'_>) -
     let Some(repairing) = &mut room.memory.repairing else { return Vec::new() };
     let Some(repair) = ty.repair(&repairing.key) else { return Vec::new() };
     room.memory.diagnosis.after_repair(&ty, &repairing.cause);
+    room.memory.watches.begin_anew();
     repairing.verification = Some(Verification::new(repair, started));
     advance(repairing, RepairState::Verifying, "only telemetry after the result counts", m)
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::room::{Memory, Room, Twin};
 use super::{Outgoing, Shard, ShardError};
 use crate::ingest::shard_of;
+use crate::models::Voices;
 use crate::repair::driver;
 use crate::store::changes::{self, Change};
 use crate::store::{Store, StoreError, Write, from_json, json};
@@ -35,10 +36,11 @@ impl Shard {
             tracing::error!(%device, r#type = registered.r#type, "the catalogue no longer has this device's type");
             return Ok(false);
         };
-        let mut room = load(&self.house.store, registered.address.clone(), ty).await?;
+        let mut room = load(&self.house.store, registered.address.clone(), ty, &self.house.models.voices()).await?;
         if order_is_over(&self.house.store, &room).await? {
             let house = self.house.clone();
-            let m = house.moment(house.clock.now(), self.until);
+            let models = house.models.voices();
+            let m = house.moment(&models, house.clock.now(), self.until);
             self.changes.extend(driver::order_ended(&mut room, &m));
             self.touched.insert(device.clone());
         }
@@ -168,6 +170,7 @@ async fn load(
     store: &Store,
     address: firmware_proto::DeviceAddress,
     ty: std::sync::Arc<diagnosis::ApplianceType>,
+    voices: &Voices,
 ) -> Result<Room, StoreError> {
     let device = address.device.clone();
     let what = |table: &'static str| {
@@ -187,12 +190,15 @@ async fn load(
         None => (0, Memory::new(&ty)),
     };
     memory.diagnosis = DeviceState::restore(&ty, memory.diagnosis).into_state();
+    memory.watches.keep_known(voices);
     let (flushed, dedup) = match dedup {
         Some((flushed, text)) => (flushed as u64, from_json(what("device_dedup"), &text)?),
         None => Default::default(),
     };
     let twin = load_twin(store, &ty, &device).await?;
-    Ok(Room { address, ty, position, flushed, dedup, twin, memory, dirty: false, dedup_dirty: false })
+    let model = sqlx::query_scalar("SELECT model FROM device WHERE id = $1").bind(device.as_str());
+    let model: String = model.fetch_one(store.read()).await?;
+    Ok(Room { address, ty, model, position, flushed, dedup, twin, memory, dirty: false, dedup_dirty: false })
 }
 
 async fn load_twin(store: &Store, ty: &diagnosis::ApplianceType, device: &DeviceId) -> Result<Twin, StoreError> {

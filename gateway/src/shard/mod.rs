@@ -24,6 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::history::{HistoryError, HistoryStore};
+use crate::models::{Models, Voices};
 use crate::outbox;
 use crate::registry::Registry;
 use crate::repair::driver::{self, Moment};
@@ -64,6 +65,8 @@ pub struct House {
     pub clock: Clock,
     /// Appliance knowledge.
     pub catalogue: Catalogue,
+    /// Learnt models.
+    pub models: Models,
     /// Known devices.
     pub registry: Registry,
     /// State.
@@ -117,8 +120,8 @@ impl Tally {
 
 impl House {
     /// A moment to decide in.
-    pub fn moment(&self, now: ServerTime, position: u64) -> Moment<'_> {
-        Moment { now, up_since: self.up_since, position, limits: &self.config.repair }
+    pub fn moment<'a>(&'a self, models: &'a Voices, now: ServerTime, position: u64) -> Moment<'a> {
+        Moment { now, up_since: self.up_since, position, limits: &self.config.repair, models }
     }
 }
 
@@ -246,7 +249,8 @@ impl Shard {
         if house.journal.end().0 > self.until + BACKLOG {
             return;
         }
-        let m = house.moment(house.clock.now(), self.until);
+        let models = house.models.voices();
+        let m = house.moment(&models, house.clock.now(), self.until);
         for (device, room) in &mut self.rooms {
             if !room.memory.waits_for_time() {
                 continue;
@@ -264,7 +268,8 @@ impl Shard {
             return Ok(Err(format!("device {device} is not registered")));
         }
         let house = self.house.clone();
-        let m = house.moment(house.clock.now(), self.until);
+        let models = house.models.voices();
+        let m = house.moment(&models, house.clock.now(), self.until);
         let Some(room) = self.rooms.get_mut(device) else { return Ok(Err("the device has no room".into())) };
         let under_way = room.memory.repairing.as_ref().map(|repairing| repairing.id.clone());
         let (id, changes) = match ask {

@@ -8,6 +8,7 @@ use firmware_proto::{BootId, CommandId, DeviceAddress, DeviceTime, Fence, Messag
 use serde::{Deserialize, Serialize};
 
 use crate::ingest::dedup::Dedup;
+use crate::models::Watches;
 use crate::repair::RepairState;
 
 /// How long repairs count against "the same fix never more than twice" and "at most N a day".
@@ -23,6 +24,8 @@ pub struct Room {
     pub address: DeviceAddress,
     /// Its type.
     pub ty: Arc<ApplianceType>,
+    /// Its model, as registered.
+    pub model: String,
     /// Records before this have been decided upon.
     pub position: u64,
     /// Records before this are in the history.
@@ -63,6 +66,9 @@ pub struct Twin {
 pub struct Memory {
     /// Detectors and latched evidence.
     pub diagnosis: DeviceState,
+    /// What learnt models remember.
+    #[serde(default)]
+    pub watches: Watches,
     /// Datapoint names by alias, from the birth of the current boot.
     pub aliases: BTreeMap<u32, String>,
     /// Highest fence given or reported.
@@ -150,6 +156,7 @@ impl Memory {
     pub fn new(ty: &ApplianceType) -> Self {
         Self {
             diagnosis: DeviceState::new(ty),
+            watches: Watches::default(),
             aliases: BTreeMap::new(),
             fence: Fence(0),
             suspect: false,

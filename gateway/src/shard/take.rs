@@ -15,6 +15,7 @@ use super::{House, Outgoing, Shard, ShardError};
 use crate::history::{DeviceRow, Row};
 use crate::ingest::check::{self, Refusal};
 use crate::ingest::dedup::Taken;
+use crate::models::Voices;
 use crate::repair::driver::{self, Moment};
 use crate::store::changes::Change;
 
@@ -35,6 +36,7 @@ impl Shard {
     pub(super) async fn take(&mut self, records: Vec<Record>, until: u64) -> Result<(), ShardError> {
         self.house.tally.messages.fetch_add(records.len() as u64, Ordering::Relaxed);
         let mut rows = Vec::with_capacity(records.len());
+        let models = self.house.models.voices();
         for record in records {
             let device = &record.address.device;
             if !self.enter(device).await? {
@@ -54,7 +56,7 @@ impl Shard {
                 continue;
             }
             let undecided = record.position.0 >= room.position;
-            let taking = take_safely(&self.house, room, &record, undecided);
+            let taking = take_safely(&self.house, &models, room, &record, undecided);
             room.position = room.position.max(record.position.0 + 1);
             room.dirty = true;
             room.dedup_dirty = true;
@@ -115,15 +117,15 @@ impl Shard {
 }
 
 /// A message that panics us is refused like any other bad one; the rest goes on.
-fn take_safely(house: &Arc<House>, room: &mut Room, record: &Record, undecided: bool) -> Taking {
-    catch_unwind(AssertUnwindSafe(|| take_one(house, room, record, undecided))).unwrap_or_else(|_| {
+fn take_safely(house: &Arc<House>, models: &Voices, room: &mut Room, record: &Record, undecided: bool) -> Taking {
+    catch_unwind(AssertUnwindSafe(|| take_one(house, models, room, record, undecided))).unwrap_or_else(|_| {
         tracing::error!(device = %room.address, position = record.position.0, "a message could not be digested; it is in the reject log");
         let reason = "the gateway failed on this message; its maintainers need it".to_owned();
         Taking { refusals: vec![refusal("bug", "payload", reason)], ..Taking::default() }
     })
 }
 
-fn take_one(house: &House, room: &mut Room, record: &Record, undecided: bool) -> Taking {
+fn take_one(house: &House, models: &Voices, room: &mut Room, record: &Record, undecided: bool) -> Taking {
     metrics::counter!("messages_total", "channel" => channel(&record.kind)).increment(1);
     let uplink = match decode(&record.kind, &record.payload) {
         Ok(uplink) => uplink,
@@ -143,7 +145,7 @@ fn take_one(house: &House, room: &mut Room, record: &Record, undecided: bool) ->
         }
         Some(Taken::New) | None => {}
     }
-    let m = house.moment(record.received, record.position.0);
+    let m = house.moment(models, record.received, record.position.0);
     if undecided {
         room.twin.last_seen = room.twin.last_seen.max(record.received);
         if let Some(stamp) = uplink.stamp() {

@@ -21,8 +21,12 @@ const READERS: u32 = 4;
 const WRITE_WAIT: Duration = Duration::from_secs(30);
 
 /// Schema versions in order; each runs once.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema.sql"), include_str!("outbox_expiry.sql"), include_str!("identity.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("outbox_expiry.sql"),
+    include_str!("identity.sql"),
+    include_str!("models.sql"),
+];
 
 /// Why state could not be read or written.
 #[derive(Debug, Error)]

@@ -1,0 +1,35 @@
+//! The bars of the detector of recordings: flags on recorded faults, and p-values on healthy rows.
+
+#[path = "../examples/healthy/mod.rs"]
+mod healthy;
+#[path = "../examples/pumps/mod.rs"]
+mod pumps;
+#[path = "../examples/recorded/mod.rs"]
+mod recorded;
+
+/// Data set: SKAB 0.9, the development files. Split: the first 400 rows of each train. Baseline:
+/// always on, F1 0.69.
+#[test]
+#[cfg_attr(debug_assertions, ignore = "slow without optimisation")]
+fn pump_faults_are_flagged() {
+    let Some(files) = recorded::archive("skab/skab-dev.tar.gz").unwrap() else { return };
+    let mut count = pumps::Count::default();
+    for experiment in pumps::experiments(files) {
+        let flags = pumps::detect(&experiment);
+        for (flag, anomaly) in flags.into_iter().zip(&experiment.anomaly[pumps::TRAIN_ROWS..]) {
+            count.add(flag, *anomaly);
+        }
+    }
+    let (f1, far, mar) = count.figures();
+    assert!(f1 >= 0.83 && far <= 0.20 && mar <= 0.17, "F1 {f1:.3}, FAR {far:.3}, MAR {mar:.3}");
+}
+
+/// Data set: simulated AR(1) with φ = 0.95. Split: 400 rows train, 4,000 are judged. The example
+/// `alarm_rate` shows more kinds of noise and more recordings.
+#[test]
+#[cfg_attr(debug_assertions, ignore = "slow without optimisation")]
+fn dependent_healthy_rows_alarm_as_often_as_they_say() {
+    let world = healthy::WORLDS.iter().find(|world| world.phi == 0.95 && world.channels == 1).unwrap();
+    let rates = healthy::rates(world, 40);
+    assert!(rates.inside, "{} at 0.01, {} at 0.001", rates.at_2, rates.at_3);
+}
