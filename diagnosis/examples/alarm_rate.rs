@@ -23,5 +23,8 @@ fn main() {
         println!("{:44} {:8.2}% {:9.3}% {:8.1}", world.name, 100.0 * at_2, 100.0 * at_3, start.elapsed().as_secs_f64());
         holds &= inside || matches!(world.noise, Noise::Mixed);
     }
-    println!("bar: between half and twice of nominal in each row but that of mixed normals: {}", if holds { "holds" } else { "FAILS" });
+    println!(
+        "bar: between half and twice of nominal in each row but that of mixed normals: {}",
+        if holds { "holds" } else { "FAILS" }
+    );
 }

@@ -67,14 +67,14 @@ fn intervals_cover_four_of_five_of_what_the_model_itself_draws() {
 #[test]
 fn a_new_device_is_told_by_the_fleet_and_says_so() {
     let filter = filter();
-    let fleet: Vec<(f64, f64)> = (0..200).map(|device| (100.0 * (18.0 + f64::from(device % 5)), 100.0)).collect();
+    let fleet: Vec<(f64, f64)> = (0..200).map(|device| (100.0 * (10.0 + 5.0 * f64::from(device % 5)), 100.0)).collect();
     let rate = UseRate::of_fleet(&filter, &fleet);
     assert!((rate.per_day - 20.0).abs() < 0.2, "{rate:?}");
     assert!(rate.days > UseRate::of_catalogue(&filter).days);
     let mut part = UseLife::default();
     let new = part.remaining(&filter, rate);
     assert!(new.prior_dominated);
-    assert!((new.p50 - 150.0).abs() < 8.0, "{new:?}");
+    assert!((new.p50 - 150.0).abs() < 15.0, "{new:?}");
     for day in 0..400 {
         part.take(rate, day * DAY, 5.0 * day as f64);
     }
@@ -98,7 +98,9 @@ fn counters_that_restart_jump_or_show_nonsense() {
     part.take(rate, 2 * DAY, 4.0);
     assert!((part.used() - 14.0).abs() < 1e-9, "restarted");
     part.take(rate, 3 * DAY, 1e9);
-    assert!((part.used() - 24.0).abs() < 1.0, "a jump counts as the expected use: {}", part.used());
+    // 14 l in 2 days, and the catalogue's 10 l a day for 1 / 0.7² days.
+    let usual = (14.0 + 10.0 / 0.49) / (2.0 + 1.0 / 0.49);
+    assert!((part.used() - 14.0 - usual).abs() < 0.1, "a jump counts as the expected use: {}", part.used());
     part.take(rate, i64::MAX, 1e9 + 1.0);
     assert!(part.remaining(&filter, rate).p50.is_finite());
 }
