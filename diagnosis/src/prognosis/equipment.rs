@@ -31,8 +31,7 @@ const STEP: usize = 2;
 const LEAST_CORRELATION: f64 = 0.1;
 /// Stretches of predicted life with errors of their own.
 const STRETCHES: usize = 8;
-/// Chosen by left-out devices of FD001's training set; trees, leaves and rates of half and twice
-/// as much change the error by 2 %.
+/// Set by left-out devices of FD001's training set; 8 leaves a tree in place of 16 cost 1 %.
 const GROWTH: Growth =
     Growth { trees: 250, leaves: 16, rate: 0.05, least_rows: 40, shrink: 5.0, rows: 0.6, features: 0.4 };
 

@@ -10,7 +10,7 @@
 mod tests;
 
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF, Gamma};
+use statrs::function::gamma::gamma_lr;
 
 use super::RemainingLife;
 
@@ -21,6 +21,8 @@ const HALF_LIFE_DAYS: f64 = 90.0;
 const PLAUSIBLE: f64 = 20.0;
 /// Points that stand for each of the two distributions.
 const POINTS: usize = 16;
+/// Halvings of an interval: to a billionth of the rate.
+const BISECTIONS: u32 = 40;
 
 /// A part that is used up: one entry of an appliance type's `consumables.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -124,10 +126,14 @@ impl UseRate {
         Self { per_day: (self.per_day * self.days + used) / total, days: total }
     }
 
-    /// The rate that the part `p` of devices stays below.
+    /// The rate that the part `p` of devices stays below, by bisection of the Gamma distribution.
     fn quantile(self, p: f64) -> f64 {
-        let gamma = Gamma::new(self.days, self.days / self.per_day);
-        gamma.map_or(self.per_day, |gamma| gamma.inverse_cdf(p)).max(self.per_day * 1e-6)
+        let (mut low, mut high) = (0.0, 1.0 + 20.0 / self.days.sqrt() + 20.0 / self.days);
+        for _ in 0..BISECTIONS {
+            let middle = 0.5 * (low + high);
+            if gamma_lr(self.days, middle * self.days) < p { low = middle } else { high = middle }
+        }
+        self.per_day * high.max(1e-6)
     }
 }
 

@@ -43,15 +43,10 @@ fn half_of_the_parts_survive_the_rated_life_and_the_rest_has_increasing_hazard()
 fn intervals_cover_four_of_five_of_what_the_model_itself_draws() {
     let filter = filter();
     let prior = UseRate::of_catalogue(&filter);
-    let (mut draws, mut covered, mut asked) = (Draws(7), 0, 0);
-    while asked < 2000 {
-        let life = filter.use_left(0.0, draws.next());
+    let (mut draws, mut covered, asked) = (Draws(7), 0, 2000);
+    for _ in 0..asked {
         let rate = prior.quantile(draws.next());
         let days = (draws.next() * 400.0) as i64;
-        if rate * days as f64 >= life {
-            continue;
-        }
-        asked += 1;
         let mut part = UseLife::default();
         let mut counter = 0.0;
         part.take(prior, 0, 0.0);
@@ -63,23 +58,23 @@ fn intervals_cover_four_of_five_of_what_the_model_itself_draws() {
         // The rest of the life of a part that has survived what it has: drawn anew.
         let left = filter.use_left(part.used(), draws.next()) / rate;
         let said = part.remaining(&filter, prior);
-        covered += usize::from(said.p10 <= left && left <= said.p90);
+        covered += i32::from(said.p10 <= left && left <= said.p90);
     }
-    let coverage = covered as f64 / asked as f64;
+    let coverage = f64::from(covered) / f64::from(asked);
     assert!((0.76..=0.84).contains(&coverage), "{coverage}");
 }
 
 #[test]
 fn a_new_device_is_told_by_the_fleet_and_says_so() {
     let filter = filter();
-    let fleet: Vec<(f64, f64)> = (0..200).map(|device| (100.0 * (18.0 + f64::from(device % 5)), 100.0)).collect();
+    let fleet: Vec<(f64, f64)> = (0..200).map(|device| (100.0 * (10.0 + 5.0 * f64::from(device % 5)), 100.0)).collect();
     let rate = UseRate::of_fleet(&filter, &fleet);
     assert!((rate.per_day - 20.0).abs() < 0.2, "{rate:?}");
     assert!(rate.days > UseRate::of_catalogue(&filter).days);
     let mut part = UseLife::default();
     let new = part.remaining(&filter, rate);
     assert!(new.prior_dominated);
-    assert!((new.p50 - 150.0).abs() < 8.0, "{new:?}");
+    assert!((new.p50 - 150.0).abs() < 15.0, "{new:?}");
     for day in 0..400 {
         part.take(rate, day * DAY, 5.0 * day as f64);
     }
@@ -103,7 +98,9 @@ fn counters_that_restart_jump_or_show_nonsense() {
     part.take(rate, 2 * DAY, 4.0);
     assert!((part.used() - 14.0).abs() < 1e-9, "restarted");
     part.take(rate, 3 * DAY, 1e9);
-    assert!((part.used() - 24.0).abs() < 1.0, "a jump counts as the expected use: {}", part.used());
+    // 14 l in 2 days, and the catalogue's 10 l a day for 1 / 0.7² days.
+    let usual = (14.0 + 10.0 / 0.49) / (2.0 + 1.0 / 0.49);
+    assert!((part.used() - 14.0 - usual).abs() < 0.1, "a jump counts as the expected use: {}", part.used());
     part.take(rate, i64::MAX, 1e9 + 1.0);
     assert!(part.remaining(&filter, rate).p50.is_finite());
 }

@@ -6,7 +6,7 @@ use super::block::{Block, Gathering, Taken};
 use super::curve::{Curve, isotonic};
 use super::forecast::Loads;
 use super::noise::Noise;
-use super::state::Wear;
+use super::state::{RECENT, Wear};
 use super::{NOISE_MARGIN, Sample, WearModel, WearPart};
 use crate::robust;
 
@@ -114,7 +114,8 @@ impl History {
         }
         let settled = (part.settle_ms.max(0) / part.block_ms) as usize;
         let settled = settled.min(blocks.len() / 2);
-        let mut settings: Vec<f64> = blocks[settled..].iter().filter_map(|block| block.setting).collect();
+        let mut settings: Vec<f64> =
+            blocks[settled..].iter().filter_map(|block| block.setting).take(RECENT as usize).collect();
         let levels = carried(blocks[settled..].iter().map(|block| block.level), 0.0);
         Ok(Self {
             loads: carried(blocks.iter().map(|block| block.load), 0.0),
@@ -138,7 +139,7 @@ impl History {
 
     /// The clock at which the level is passed; None where noise or the run's end hides it.
     fn passes(&self, clocks: &[f64], level: f64, failure_level: f64) -> Option<f64> {
-        let hidden_below = self.levels[0] + self.noise;
+        let hidden_below = 1.2 * self.noise + failure_level / 60.0;
         let hidden_above = failure_level - NOISE_MARGIN * self.noise;
         let at = self.levels.partition_point(|&passed| passed < level);
         let shown = level > hidden_below && level < hidden_above && at > 0 && at < self.levels.len();

@@ -58,7 +58,8 @@ impl Loads {
     pub(super) fn ahead(&self, blocks: usize, clock: f64, distances: &[f64], pace: f64) -> Ahead<'_> {
         let weighed = self.clocks.iter().zip(distances).filter_map(|(clocks, distance)| {
             let weight = (-distance / (clock * LIKENESS).max(f64::MIN_POSITIVE)).exp();
-            (clocks.len() > blocks + 1 && weight > NEGLIGIBLE).then_some((&clocks[blocks..], weight))
+            let run = clocks.get(blocks..).filter(|run| run.len() > 1 && weight > NEGLIGIBLE)?;
+            Some((run, weight))
         });
         Ahead { runs: weighed.collect(), pace }
     }

@@ -27,7 +27,7 @@ pub(super) struct Noise {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Mean {
     pub(super) value: f64,
-    weight: f64,
+    pub(super) weight: f64,
 }
 
 impl Mean {
