@@ -99,6 +99,7 @@ impl TryFrom<Parts> for Classifier {
             (parts.forest.outputs() == parts.learnt.len(), "the forest has another number of classes"),
             (parts.calibration.classes() == parts.learnt.len(), "the calibration has another number of classes"),
             (parts.novelty.features() == features, "the rows learnt have another number of features"),
+            (parts.novelty.classes() == parts.learnt.len(), "the rows learnt have another number of classes"),
             (parts.typical.len() == features && finite, "there is one finite typical value a feature"),
             (unknown == Some(parts.classes.len() - 1), "the last class is not `unknown`"),
             (learnt, "a class of the forest is not among the classes"),
@@ -142,10 +143,11 @@ impl Classifier {
     pub fn predict(&self, row: &[f64]) -> Result<Prediction, RowError> {
         let mut sums = Vec::new();
         self.0.forest.sums(row, &mut sums)?;
-        let familiarity = self.0.novelty.familiarity(row);
+        let known = self.0.calibration.apply(&sums);
+        let familiarity = self.0.novelty.familiarity(row, &known);
         let unknown = novelty::unknown(familiarity, self.0.prior);
         let mut probabilities = vec![0.0; self.0.classes.len()];
-        for (class, probability) in self.0.learnt.iter().zip(self.0.calibration.apply(&sums)) {
+        for (class, probability) in self.0.learnt.iter().zip(known) {
             let at = self.0.classes.iter().position(|name| name == class).expect("checked when it was made");
             probabilities[at] = (1.0 - unknown) * probability;
         }

@@ -39,7 +39,7 @@ pub fn shape() -> WindowShape {
 }
 
 /// The hours of every machine that has telemetry; None without the data.
-pub fn machines() -> io::Result<Option<BTreeMap<String, Vec<Hour>>>> {
+pub fn machines() -> io::Result<Option<BTreeMap<u32, Vec<Hour>>>> {
     let Some(folder) = recorded::path("azure-pdm") else { return Ok(None) };
     let mut telemetry = BTreeMap::new();
     for file in std::fs::read_dir(folder)? {
@@ -51,17 +51,17 @@ pub fn machines() -> io::Result<Option<BTreeMap<String, Vec<Hour>>>> {
     let (errors, failures) = (records("PdM_errors.csv.gz")?, records("PdM_failures.csv.gz")?);
     let replacements = records("PdM_maint.csv.gz")?;
     let none = Vec::new();
-    let of = |file: &Records, machine: &str| file.get(machine).unwrap_or(&none).clone();
+    let of = |file: &Records, machine: u32| file.get(&machine).unwrap_or(&none).clone();
     let machines = telemetry.into_iter().map(|(machine, readings)| {
-        let events = [of(&errors, &machine), of(&replacements, &machine)];
-        let hours = hours(&readings, &events, &of(&failures, &machine));
+        let events = [of(&errors, machine), of(&replacements, machine)];
+        let hours = hours(&readings, &events, &of(&failures, machine));
         (machine, hours)
     });
     Ok(Some(machines.collect()))
 }
 
 /// Records of each machine: hour and the other columns.
-type Records = BTreeMap<String, Vec<(i64, Vec<String>)>>;
+type Records = BTreeMap<u32, Vec<(i64, Vec<String>)>>;
 
 /// A table whose first columns are time and machine, in the order of time.
 fn records(name: &str) -> io::Result<Records> {
@@ -71,6 +71,7 @@ fn records(name: &str) -> io::Result<Records> {
         let mut columns = line.split(',').map(str::to_string);
         let (Some(time), Some(machine)) = (columns.next(), columns.next()) else { continue };
         let hour = hour(&time).ok_or_else(|| io::Error::other(format!("{name}: {time:?} is no time")))?;
+        let machine = machine.parse().map_err(io::Error::other)?;
         records.entry(machine).or_default().push((hour, columns.collect()));
     }
     records.values_mut().for_each(|records| records.sort_by_key(|(hour, _)| *hour));

@@ -9,12 +9,12 @@ use diagnosis::classifier::{Classifier, LabelledWindow, TrainOptions, UNKNOWN};
 use super::data::{CLASSES, Hour, NONE, shape};
 use super::score::Judged;
 
-/// Parts that the machines are dealt into, in the order of their names.
+/// Parts that the machines are dealt into, in the order of their numbers.
 pub const FOLDS: usize = 5;
 /// A window for training every so many hours; neighbours are nearly copies.
 const TRAIN_EVERY_H: i64 = 3;
 
-type Machines = BTreeMap<String, Vec<Hour>>;
+type Machines = BTreeMap<u32, Vec<Hour>>;
 
 /// Every hour of every machine, judged by a classifier that has not seen the machine. `held_out` is
 /// a component whose failures are not trained on.
@@ -24,7 +24,7 @@ pub fn leave_machines_out(machines: &Machines, held_out: Option<usize>) -> Resul
         runs.into_iter().map(|run| run.join().expect("no fold panics")).collect::<Result<Vec<_>, _>>()
     })?;
     let mut judged: Vec<Judged> = folds.into_iter().flatten().collect();
-    judged.sort_by(|a, b| (&a.machine, a.hour).cmp(&(&b.machine, b.hour)));
+    judged.sort_by(|a, b| (a.machine, a.hour).cmp(&(b.machine, b.hour)));
     Ok(judged)
 }
 
@@ -37,7 +37,7 @@ fn judge(machines: &Machines, fold: usize, held_out: Option<usize>) -> Result<Ve
         .flat_map(|(number, (machine, hours))| {
             // Not the same hours of the day for each machine: failures and errors have theirs.
             let thinned = hours.iter().filter(move |hour| (hour.hour + number as i64) % TRAIN_EVERY_H == 0);
-            thinned.flat_map(|hour| windows(machine, hour, held_out))
+            thinned.flat_map(|hour| windows(*machine, hour, held_out))
         })
         .collect();
     let classifier = Classifier::train(&shape().schema(), &train, &TrainOptions::default());
@@ -53,19 +53,14 @@ fn judge(machines: &Machines, fold: usize, held_out: Option<usize>) -> Result<Ve
             let prediction = classifier.predict(&hour.row).map_err(|error| error.to_string())?;
             let place = |place: &Option<usize>| place.map_or(0.0, |place| prediction.probabilities[place]);
             let probabilities = places.iter().map(place).collect();
-            judged.push(Judged {
-                machine: machine.clone(),
-                hour: hour.hour,
-                failing: hour.failing.clone(),
-                probabilities,
-            });
+            judged.push(Judged { machine: *machine, hour: hour.hour, failing: hour.failing.clone(), probabilities });
         }
     }
     Ok(judged)
 }
 
 /// An hour as windows for training: one a failing component.
-fn windows(machine: &str, hour: &Hour, held_out: Option<usize>) -> Vec<LabelledWindow> {
+fn windows(machine: u32, hour: &Hour, held_out: Option<usize>) -> Vec<LabelledWindow> {
     let leave = held_out.is_some_and(|class| hour.failing.contains(&class));
     let labels: &[usize] = match &hour.failing[..] {
         _ if leave => &[],
@@ -75,7 +70,7 @@ fn windows(machine: &str, hour: &Hour, held_out: Option<usize>) -> Vec<LabelledW
     let window = |label: &usize| LabelledWindow {
         features: hour.row.clone(),
         label: CLASSES[*label].into(),
-        group: machine.into(),
+        group: machine.to_string(),
     };
     labels.iter().map(window).collect()
 }

@@ -5,7 +5,7 @@ use super::data::{CLASSES, NONE};
 /// An hour of a machine that was left out, and what was said of it.
 #[derive(Clone)]
 pub struct Judged {
-    pub machine: String,
+    pub machine: u32,
     pub hour: i64,
     pub failing: Vec<usize>,
     /// Of the classes in their order, then of `unknown`.

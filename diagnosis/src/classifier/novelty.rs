@@ -24,10 +24,12 @@ pub struct Novelty {
     weights: Vec<f32>,
     /// Standardised rows, one after the other; a missing value is 0.
     rows: Vec<f32>,
-    tail: Tail,
+    /// One a class: rows of a rare class lie far from others because there are few, which does not
+    /// make them strange (label-conditional conformal prediction, Vovk 2013).
+    tails: Vec<Tail>,
 }
 
-/// How far rows of appliances left out lie from those learnt: the part [`TAIL`] lies beyond
+/// How far a class's rows of appliances left out lie from all those learnt: the part [`TAIL`] lies beyond
 /// `from`, by a generalised Pareto distribution (Coles 2001, chapter 4).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,7 +45,7 @@ struct Raw {
     centres: Vec<f32>,
     weights: Vec<f32>,
     rows: Vec<f32>,
-    tail: Tail,
+    tails: Vec<Tail>,
 }
 
 impl TryFrom<Raw> for Novelty {
@@ -58,12 +60,14 @@ impl TryFrom<Raw> for Novelty {
         if raw.rows.is_empty() || all.iter().any(|values| values.iter().any(|value| !value.is_finite())) {
             return Err("rows learnt are finite, and there is at least one");
         }
-        let Tail { from, scale, shape } = raw.tail;
-        if !from.is_finite() || !(scale > 0.0 && scale.is_finite()) || !(0.0..=1.0).contains(&shape) {
+        let sound = |Tail { from, scale, shape }: &Tail| {
+            from.is_finite() && *scale > 0.0 && scale.is_finite() && (0.0..=1.0).contains(shape)
+        };
+        if raw.tails.is_empty() || !raw.tails.iter().all(sound) {
             return Err("distances have a finite beginning, a positive scale and a shape from 0 to 1");
         }
-        let Raw { centres, weights, rows, tail } = raw;
-        Ok(Novelty { centres, weights, rows, tail })
+        let Raw { centres, weights, rows, tails } = raw;
+        Ok(Novelty { centres, weights, rows, tails })
     }
 }
 
@@ -71,16 +75,18 @@ impl Novelty {
     /// Keeps some rows of each class, evenly chosen: a rare class is not to look strange. The rows
     /// of each class come in any order; `folds` tells which were left out together.
     pub(super) fn fit(rows: &[&[f64]], labels: &[usize], folds: &[usize]) -> Self {
-        let mut distances: Vec<f64> = Vec::with_capacity(rows.len());
+        let classes = labels.iter().copied().max().unwrap_or(0) + 1;
+        let mut distances: Vec<Vec<f64>> = vec![Vec::new(); classes];
         for fold in 0..=folds.iter().copied().max().unwrap_or(0) {
             let rest: Vec<usize> = (0..rows.len()).filter(|row| folds[*row] != fold).collect();
             let novelty = Self::keep(rows, labels, &rest);
-            let out = (0..rows.len()).filter(|row| folds[*row] == fold);
-            distances.extend(out.map(|row| novelty.nearest(rows[row]).1));
+            for row in (0..rows.len()).filter(|row| folds[*row] == fold) {
+                distances[labels[row]].push(novelty.nearest(rows[row]).1);
+            }
         }
         let all: Vec<usize> = (0..rows.len()).collect();
         let mut novelty = Self::keep(rows, labels, &all);
-        novelty.tail = Tail::fit(distances);
+        novelty.tails = distances.into_iter().map(Tail::fit).collect();
         novelty
     }
 
@@ -88,8 +94,7 @@ impl Novelty {
         let features = rows[0].len();
         let scales: Vec<(f32, f32)> = (0..features).map(|feature| scale(rows, chosen, feature)).collect();
         let (centres, weights) = scales.into_iter().unzip();
-        let mut novelty =
-            Novelty { centres, weights, rows: Vec::new(), tail: Tail { from: 0.0, scale: 1.0, shape: 0.0 } };
+        let mut novelty = Novelty { centres, weights, rows: Vec::new(), tails: Vec::new() };
         let classes = labels.iter().copied().max().unwrap_or(0) + 1;
         for class in 0..classes {
             let own: Vec<usize> = chosen.iter().copied().filter(|row| labels[*row] == class).collect();
@@ -110,13 +115,21 @@ impl Novelty {
         self.centres.len()
     }
 
-    /// How often a row of an appliance left out lies at least as far from the rows learnt; 1 for
-    /// all that lies no farther than most. 0 if more than half of the features are missing.
-    pub fn familiarity(&self, row: &[f64]) -> f64 {
+    /// How many classes have rows.
+    pub fn classes(&self) -> usize {
+        self.tails.len()
+    }
+
+    /// How often a row of an appliance left out lies at least as far from the rows learnt, among
+    /// rows of each class and averaged with the classes' probabilities; 1 for all that lies no
+    /// farther than most. 0 if more than half of the features are missing.
+    pub fn familiarity(&self, row: &[f64], probabilities: &[f64]) -> f64 {
         if row.iter().filter(|value| value.is_nan()).count() * 2 > row.len() {
             return 0.0;
         }
-        self.tail.probability(self.nearest(row).1)
+        let distance = self.nearest(row).1;
+        let classes = self.tails.iter().zip(probabilities);
+        classes.map(|(tail, probability)| probability * tail.probability(distance)).sum()
     }
 
     /// The part of each feature in the squared distance to the nearest row learnt.

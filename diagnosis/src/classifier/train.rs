@@ -26,8 +26,8 @@ pub struct TrainOptions {
     pub forests: Vec<GrowOptions>,
     /// Parts that the appliances are dealt into.
     pub folds: usize,
-    /// Appliances that must show a label for it to be learnt; at least 2, or nothing could be said
-    /// of how well it is recognised. Rarer labels become `unknown`.
+    /// Appliances that must show a label for it to be learnt; at least 2, since with one left out
+    /// another must remain to learn from. Rarer labels become `unknown`.
     pub min_groups: usize,
     /// Part of the windows expected to belong to a class never seen; 0 to 1, both excluded. Windows
     /// with a label too rare to be learnt count on top of it.
@@ -36,7 +36,7 @@ pub struct TrainOptions {
 
 impl Default for TrainOptions {
     fn default() -> Self {
-        TrainOptions { forests: vec![GrowOptions::default()], folds: 4, min_groups: 3, unknown: 0.01 }
+        TrainOptions { forests: vec![GrowOptions::default()], folds: 4, min_groups: 2, unknown: 0.01 }
     }
 }
 
