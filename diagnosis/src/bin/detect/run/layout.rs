@@ -37,12 +37,12 @@ impl Layout {
                 bail!("{}: two columns are called `{name}`; each needs a name of its own", source.name());
             }
         }
-        if let Some(name) = ignore.iter().find(|name| !header.contains(name)) {
-            bail!("{}: no column `{name}` to ignore; there are {}", source.name(), list(header));
-        }
+        let missing = ignore.iter().filter(|name| !header.contains(name));
+        let missing = missing.map(|name| format!("no column `{name}` to ignore; there are {}", list(header)));
+        let notes = missing.collect();
         let used = || (0..header.len()).filter(|column| !ignore.contains(&header[*column]));
         let time = used().find(|column| is_time(&header[*column], ahead, *column));
-        let mut layout = Self { time, channels: Vec::new(), notes: Vec::new() };
+        let mut layout = Self { time, channels: Vec::new(), notes };
         for column in used().filter(|column| Some(*column) != time) {
             let name = &header[column];
             if COUNTER_NAMES.contains(&name.to_lowercase().as_str()) && counts(ahead, column) {
