@@ -24,7 +24,7 @@ pub fn leave_machines_out(machines: &Machines, held_out: Option<usize>) -> Resul
         runs.into_iter().map(|run| run.join().expect("no fold panics")).collect::<Result<Vec<_>, _>>()
     })?;
     let mut judged: Vec<Judged> = folds.into_iter().flatten().collect();
-    judged.sort_by(|a, b| (a.machine, a.hour).cmp(&(b.machine, b.hour)));
+    judged.sort_by_key(|judged| (judged.machine, judged.hour));
     Ok(judged)
 }
 
