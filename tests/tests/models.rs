@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use device_sim::{ApplianceKind, Device, DeviceSpec, fault, manifest};
 use fettle_tests::{Gateway, binary, wait_for};
-use firmware_proto::{DeviceTime, ReadingKey, ServerTime, Topic, Uplink, Value as Reading, encode};
+use firmware_proto::{DeviceTime, ReadingKey, ServerTime, Topic, Uplink, UplinkKind, Value as Reading, encode};
 use gateway::history::{DeviceRow, HistoryStore, Row};
 use gateway::store::Store;
 use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
@@ -156,7 +156,12 @@ fn send(gateway: &Gateway, spec: &DeviceSpec, device: &mut Device, password: &st
     let encoding = device.encoding();
     let mut waiting = 0;
     for uplink in &uplinks {
-        let topic = spec.address().topic(&Topic::Up(uplink.kind()));
+        let kind = match uplink {
+            Uplink::Birth(_) => UplinkKind::Birth,
+            Uplink::Telemetry(_) => UplinkKind::Telemetry,
+            _ => continue,
+        };
+        let topic = spec.address().topic(&Topic::Up(kind));
         client.publish(topic, QoS::AtLeastOnce, false, encode(uplink, encoding)).unwrap();
         waiting += 1;
     }
