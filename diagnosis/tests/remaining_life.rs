@@ -10,8 +10,7 @@ mod filter_rul;
 mod recorded;
 
 /// Data: 35 runs of a filter to failure. Split: each run by a model of the 34 others. Bar: mean
-/// absolute error of 6.0 s over all samples, and 74 to 86 % within P10 to P90. The error is 6.03 s
-/// and misses its bar; what is asserted is that it does not grow.
+/// absolute error of 6.0 s over all samples, and 74 to 86 % within P10 to P90.
 #[test]
 #[cfg_attr(debug_assertions, ignore = "slow without optimisation")]
 fn filters_are_foreseen_run_by_run() {
@@ -19,7 +18,7 @@ fn filters_are_foreseen_run_by_run() {
     let asked = filter_rul::leave_runs_out(&filter_rul::runs(&text));
     let samples = asked.len() as f64;
     let error = asked.iter().map(|one| (one.p50 - one.truth).abs()).sum::<f64>() / samples;
-    assert!(error <= 6.1, "{error}");
+    assert!(error <= 6.0, "{error}");
     let within = asked.iter().filter(|one| one.p10 <= one.truth && one.truth <= one.p90).count() as f64 / samples;
     assert!((0.74..=0.86).contains(&within), "{within}");
 }

@@ -5,8 +5,9 @@
 //! clock moves with the clock plus a Brownian motion; an extended Kalman filter corrects it by the
 //! level that is read. Where the curve is flat the clock alone counts; where it climbs, the level.
 //! Life ends at the first reading at or above the level of failure: with noisy readings that is
-//! [`NOISE_MARGIN`] standard deviations of noise before the level itself gets there. The clock to
-//! go is inverse Gaussian ([`super::first_passage`]).
+//! some standard deviations of noise before the level itself gets there ([`NOISE_MARGIN`] by
+//! theory, more or less as the runs have it). The clock to go is inverse Gaussian
+//! ([`super::first_passage`]).
 //!
 //! Clock becomes time by the loads of earlier runs: each run that began with a load like this one
 //! is one way on, weighed by its likeness. Quantiles are those of the mixture, widened to cover
@@ -72,6 +73,8 @@ pub struct WearModel {
     typical_load: f64,
     /// Level over clock.
     curve: Curve,
+    /// Where life ends on the curve.
+    end: End,
     /// Variance of position per unit of clock.
     diffusion: f64,
     /// The mean setting of the fleet, and the clock by which life is longer per unit above it.
@@ -82,10 +85,24 @@ pub struct WearModel {
     width: f64,
 }
 
+/// Where life ends on the fleet's curve.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct End {
+    /// Standard deviations of noise that the level still lacks.
+    margin: f64,
+    /// Clock that parts last beyond that, as the median run does.
+    beyond: f64,
+}
+
 impl WearModel {
     /// What the part is.
     pub fn part(&self) -> &WearPart {
         &self.part
+    }
+
+    /// The position at which a part with such noise fails.
+    fn end(&self, noise: f64) -> f64 {
+        self.curve.clock(self.part.failure_level - self.end.margin * noise) + self.end.beyond
     }
 
     /// How fast the clock runs under a load.

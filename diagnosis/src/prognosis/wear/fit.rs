@@ -7,15 +7,18 @@ use super::curve::{Curve, isotonic};
 use super::forecast::Loads;
 use super::noise::Noise;
 use super::state::{RECENT, Wear};
-use super::{NOISE_MARGIN, Sample, WearModel, WearPart};
+use super::{End, NOISE_MARGIN, Sample, WearModel, WearPart};
 use crate::robust;
 
 /// Fewer runs say nothing about the spread between parts.
 const LEAST_RUNS: usize = 5;
 /// Levels at which the curve is laid, between 0 and the level of failure.
 const LEVELS: usize = 48;
-/// Runs the guess is worth that the setting makes no difference.
-const SETTING_SHRINK: f64 = 10.0;
+/// Runs the guess is worth that the setting makes no difference and the margin is
+/// [`NOISE_MARGIN`].
+const GUESS: f64 = 10.0;
+/// Margins tried, in tenths.
+const MARGINS: std::ops::RangeInclusive<u8> = 10..=40;
 /// Every so many blocks of a run left out is asked; neighbours say the same.
 const ASKED: usize = 4;
 /// The part of samples an interval shall cover.
@@ -170,6 +173,7 @@ fn narrow(part: WearPart, histories: &[&History]) -> Result<WearModel, FitError>
         part,
         typical_load,
         curve: Curve::new(vec![(0.0, 0.0), (1.0, 1.0)]).expect("two rising points"),
+        end: End { margin: NOISE_MARGIN, beyond: 0.0 },
         diffusion: LEAST_DIFFUSION,
         setting: (0.0, 0.0),
         loads: Loads::new(std::iter::empty()),
@@ -177,19 +181,39 @@ fn narrow(part: WearPart, histories: &[&History]) -> Result<WearModel, FitError>
     };
     let clocks: Vec<Vec<f64>> = histories.iter().map(|run| run.clocks(&model)).collect();
     model.curve = curve(&part, histories, &clocks).ok_or(FitError::NoCurve { failure_level: part.failure_level })?;
-    let surplus: Vec<f64> = histories
-        .iter()
-        .zip(&clocks)
-        .map(|(run, clocks)| {
-            clocks[clocks.len() - 1] - model.curve.clock(part.failure_level - NOISE_MARGIN * run.noise)
-        })
-        .collect();
+    model.end = end(&model, histories, &clocks);
+    let surplus = surplus(&model, histories, &clocks);
     let lives = clocks.iter().map(|clocks| clocks[clocks.len() - 1]).sum::<f64>();
     let squares = surplus.iter().map(|surplus| surplus * surplus).sum::<f64>();
     model.diffusion = (squares / lives).max(LEAST_DIFFUSION);
     model.setting = setting(histories, &surplus);
     model.loads = Loads::new(histories.iter().map(|run| run.loads.iter().map(|&load| model.pace(load)).collect()));
     Ok(model)
+}
+
+/// How much clock each run lasted beyond the model's end.
+fn surplus(model: &WearModel, histories: &[&History], clocks: &[Vec<f64>]) -> Vec<f64> {
+    histories.iter().zip(clocks).map(|(run, clocks)| clocks[clocks.len() - 1] - model.end(run.noise)).collect()
+}
+
+/// Where runs ended: the margin by which, setting apart, their ends differ least from their median.
+/// Least absolute deviations, for the median is what is told, and one odd run must not turn the
+/// margin. Clogging filters want 2.8, as those with noisier readings clog sooner.
+fn end(model: &WearModel, histories: &[&History], clocks: &[Vec<f64>]) -> End {
+    let with = |margin: f64| {
+        let model = WearModel { end: End { margin, beyond: 0.0 }, ..model.clone() };
+        let surplus = surplus(&model, histories, clocks);
+        let (mean, worth) = setting(histories, &surplus);
+        let apart = |(run, surplus): (&&History, f64)| surplus - worth * (run.setting.unwrap_or(mean) - mean);
+        let mut surplus: Vec<f64> = histories.iter().zip(surplus).map(apart).collect();
+        let beyond = robust::quantile(&mut surplus, 0.5).unwrap_or(0.0);
+        let deviations = surplus.iter().map(|surplus| (surplus - beyond).abs()).sum::<f64>();
+        (deviations, End { margin, beyond })
+    };
+    let tried = MARGINS.map(|tenths| with(f64::from(tenths) / 10.0));
+    let nearest = tried.min_by(|a, b| a.0.total_cmp(&b.0)).map_or(NOISE_MARGIN, |(_, end)| end.margin);
+    let runs = histories.len() as f64;
+    with(NOISE_MARGIN + (nearest - NOISE_MARGIN) * runs / (runs + GUESS)).1
 }
 
 /// The mean curve. Runs show different stretches of it, so that clocks are averaged between
@@ -248,7 +272,7 @@ fn setting(histories: &[&History], surplus: &[f64]) -> (f64, f64) {
     let mean_surplus = pairs.iter().map(|pair| pair.1).sum::<f64>() / count;
     let variance = pairs.iter().map(|pair| (pair.0 - mean).powi(2)).sum::<f64>() / count;
     let product = pairs.iter().map(|pair| (pair.0 - mean) * (pair.1 - mean_surplus)).sum::<f64>();
-    let slope = if variance > 0.0 { product / (variance * (count + SETTING_SHRINK)) } else { 0.0 };
+    let slope = if variance > 0.0 { product / (variance * (count + GUESS)) } else { 0.0 };
     (mean, slope)
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::block::{Block, Gathering, Taken};
 use super::noise::{Mean, Noise, read_at_floor};
-use super::{NOISE_MARGIN, Sample, WearModel};
+use super::{Sample, WearModel};
 use crate::prognosis::RemainingLife;
 use crate::prognosis::first_passage::FirstPassage;
 
@@ -107,8 +107,7 @@ impl Wear {
         if self.blocks == 0 {
             return None;
         }
-        let end = model.curve.clock(model.part.failure_level - NOISE_MARGIN * self.noise.deviation());
-        let mean = (end - self.position).max(LEAST);
+        let mean = (model.end(self.noise.deviation()) - self.position).max(LEAST);
         Some((mean, model.diffusion * mean))
     }
 
