@@ -20,6 +20,16 @@ pub(super) fn lanes(mut of: impl FnMut(usize) -> f32) -> Lanes {
     values
 }
 
+/// A bit for each channel of which `is` holds.
+#[inline(always)]
+pub(super) fn bits(mut is: impl FnMut(usize) -> bool) -> u8 {
+    let mut bits = 0;
+    for channel in 0..MAX_CHANNELS {
+        bits |= u8::from(is(channel)) << channel;
+    }
+    bits
+}
+
 #[inline(always)]
 pub(super) fn sum(values: &Lanes) -> f32 {
     let [a, b, c, d, e, f, g, h] = values;
@@ -40,11 +50,9 @@ pub(super) fn smaller(a: f32, b: f32) -> f32 {
 
 #[inline(always)]
 pub(super) fn largest(values: &Lanes) -> f32 {
-    let mut half = [0.0; MAX_CHANNELS / 2];
-    for (at, value) in half.iter_mut().enumerate() {
-        *value = larger(values[at], values[at + MAX_CHANNELS / 2]);
-    }
-    larger(larger(half[0], half[2]), larger(half[1], half[3]))
+    let half = lanes(|c| larger(values[c], values[c ^ 4]));
+    let quarter = lanes(|c| larger(half[c], half[c ^ 2]));
+    larger(quarter[0], quarter[1])
 }
 
 /// A symmetric matrix times a vector, column by column.

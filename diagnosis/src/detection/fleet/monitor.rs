@@ -7,8 +7,10 @@ use super::lanes::{Lanes, ZERO};
 use super::schema::{MAX_CHANNELS, MAX_MODES};
 
 /// The state of one device: at most 1 KB, without pointers, serialisable.
+///
+/// Fields lie in memory in this order: a row touches the first four cache lines and the two of its mode.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub struct Monitor {
     pub(super) baseline: u64,
     /// Time of the last row taken; None before the first.
@@ -36,6 +38,7 @@ pub struct Monitor {
 
 /// The device's own offset in one mode, in residual standard deviations.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[repr(C, align(32))]
 pub(super) struct Offsets {
     pub fixed: Lanes,
     pub adapting: Lanes,

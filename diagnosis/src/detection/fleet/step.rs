@@ -1,9 +1,10 @@
 //! One row: residual, deviation, statistics, verdict.
 
+use fearless_simd::{Level, dispatch};
 use thiserror::Error;
 
 use super::baseline::{Mode, Model};
-use super::lanes::{Lanes, lanes, larger, largest, smaller, sum, times};
+use super::lanes::{Lanes, bits, lanes, larger, largest, smaller, sum, times};
 use super::levels::STATISTICS;
 use super::schema::{MAX_CHANNELS, MAX_MODES};
 use super::{Baseline, Monitor, Row};
@@ -181,8 +182,8 @@ impl Monitor {
     #[inline(always)]
     fn summon(&self, mode: u8) {
         let own = &self.modes[usize::from(mode) % MAX_MODES];
-        let fast = [self.ewma[7], self.down[7], self.remainder[7], self.spread_rows[7]];
-        std::hint::black_box((fast, own.fixed[0], own.adapting[7], own.rows[7]));
+        let fast = [self.ewma[7], self.down[7], self.spread[7]];
+        std::hint::black_box((self.last_ms, fast, own.fixed[0], own.rows[7]));
     }
 
     fn fits(&self, baseline: &Baseline, row: &Row<'_>) -> Result<(), StepError> {
@@ -220,9 +221,14 @@ impl Monitor {
         Ok(())
     }
 
-    /// Everything but the verdict.
-    #[inline(always)]
+    /// Everything but the verdict, in the widest vectors of this machine: the same operations in the
+    /// same order, so the same digits.
     pub(super) fn advance<'a>(&mut self, model: &'a Model, row: &Row<'_>) -> Result<Signs<'a>, Skip> {
+        dispatch!(Level::new(), _ => self.advance_lanes(model, row))
+    }
+
+    #[inline(always)]
+    fn advance_lanes<'a>(&mut self, model: &'a Model, row: &Row<'_>) -> Result<Signs<'a>, Skip> {
         let place = usize::from(row.mode);
         let Some(Some(mode)) = model.modes.get(place) else { return Err(Skip::UnknownMode) };
         check_inputs(model, row.inputs)?;
@@ -230,9 +236,12 @@ impl Monitor {
         let mut value = [f32::NAN; MAX_CHANNELS];
         value[..row.channels.len()].copy_from_slice(row.channels);
         let [lowest, highest] = &model.plausible;
-        let present = lanes(|c| if value[c] >= lowest[c] && value[c] <= highest[c] { 1.0 } else { 0.0 });
-        let residual = lanes(|c| if present[c] > 0.0 { (value[c] - expected[c]) * mode.inverse_scale[c] } else { 0.0 });
-        let (missing, implausible) = absent(row.channels, &present);
+        let present = lanes(|c| if (value[c] >= lowest[c]) & (value[c] <= highest[c]) { 1.0 } else { 0.0 });
+        let residual = lanes(|c| {
+            let residual = (value[c] - expected[c]) * mode.inverse_scale[c];
+            if present[c] > 0.0 { residual } else { 0.0 }
+        });
+        let (missing, implausible) = absent(&value, row.channels.len(), &present);
         if (missing | implausible).count_ones() as usize == row.channels.len() {
             return Err(Skip::NoChannel(missing, implausible));
         }
@@ -241,8 +250,7 @@ impl Monitor {
         let trust = lanes(|c| 1.0 / (1.0 + doubt.all[c] * mode.ewma_inverse[c] + doubt.prior[c] * mode.ewma_own[c]));
         let trust = trust.map(f32::sqrt);
         let offsets = &self.modes[place];
-        let prior_dominated =
-            (0..row.channels.len()).any(|c| present[c] > 0.0 && offsets.rows[c] < mode.offset_prior[c]);
+        let prior_dominated = bits(|c| (present[c] > 0.0) & (offsets.rows[c] < mode.offset_prior[c])) != 0;
         self.accumulate(mode, &deviation, &doubt.all, &trust);
         let statistics = self.statistics(mode, place, &doubt.all, &trust);
         Ok(Signs { mode, place, deviation, statistics, prior_dominated, missing, implausible })
@@ -273,7 +281,8 @@ impl Monitor {
             let from_fixed = lanes(|c| (residual[c] - own.fixed[c]) * present[c]);
             own.fixed = lanes(|c| {
                 let learnt = own.fixed[c] + gain[c] * bounded(from_fixed[c], WILDEST * predictive[c]);
-                if own.rows[c] < mode.fixed_rows { bounded(learnt, mode.offset_bound[c]) } else { own.fixed[c] }
+                let learnt = bounded(learnt, mode.offset_bound[c]);
+                if own.rows[c] < mode.fixed_rows { learnt } else { own.fixed[c] }
             });
             own.adapting = lanes(|c| own.adapting[c] + larger(gain[c], mode.adapt_gain) * deviation[c] * predictive[c]);
             own.rows = lanes(|c| smaller(rows[c], MOST_ROWS));
@@ -393,11 +402,9 @@ fn check_inputs(model: &Model, inputs: &[f32]) -> Result<(), Skip> {
 
 /// Bits of the channels that are missing, and of those that are implausible.
 #[inline(always)]
-fn absent(channels: &[f32], present: &Lanes) -> (u8, u8) {
-    let (mut missing, mut implausible) = (0, 0);
-    for (channel, value) in channels.iter().enumerate() {
-        missing |= u8::from(!value.is_finite()) << channel;
-        implausible |= u8::from(value.is_finite() && present[channel] == 0.0) << channel;
-    }
-    (missing, implausible)
+fn absent(value: &Lanes, channels: usize, present: &Lanes) -> (u8, u8) {
+    let watched = (u8::MAX).unbounded_shr((MAX_CHANNELS - channels) as u32);
+    let missing = bits(|c| !value[c].is_finite());
+    let implausible = bits(|c| value[c].is_finite() & (present[c] == 0.0));
+    (missing & watched, implausible & watched)
 }
