@@ -175,9 +175,9 @@ fn send(gateway: &Gateway, spec: &DeviceSpec, device: &mut Device, password: &st
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_model_is_trained_watched_promoted_and_rolled_back() {
-    let mut fleet = Fleet::new(11).await;
+#[test]
+fn a_model_is_trained_watched_promoted_and_rolled_back() {
+    let mut fleet = tokio::runtime::Runtime::new().unwrap().block_on(Fleet::new(11));
 
     // Trained: judged on devices it was not trained on, and on the fault that was confirmed.
     let (first, trained) = fleet.train();
