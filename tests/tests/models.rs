@@ -40,8 +40,7 @@ impl Fleet {
         assert_eq!(specs.len(), FLEET);
         let gateway = Gateway::start(state.path(), "").unwrap();
         let register = |spec: &DeviceSpec| {
-            let device =
-                json!({"id": spec.device, "tenant": "home", "type": "refrigerator", "model": spec.kind.model()});
+            let device = json!({"id": spec.device, "tenant": spec.address().tenant, "type": "refrigerator", "model": spec.kind.model()});
             gateway.register(&device).unwrap()
         };
         let passwords = specs.iter().map(register).collect();
