@@ -400,10 +400,10 @@ fn check_inputs(model: &Model, inputs: &[f32]) -> Result<(), Skip> {
     Ok(())
 }
 
-/// Bits of the channels that are missing, and of those that are implausible.
+/// Bits of the channels that are missing, and of those that are implausible; a schema has at least one.
 #[inline(always)]
 fn absent(value: &Lanes, channels: usize, present: &Lanes) -> (u8, u8) {
-    let watched = (u8::MAX).unbounded_shr((MAX_CHANNELS - channels) as u32);
+    let watched = u8::MAX >> (MAX_CHANNELS - channels);
     let missing = bits(|c| !value[c].is_finite());
     let implausible = bits(|c| value[c].is_finite() & (present[c] == 0.0));
     (missing & watched, implausible & watched)
