@@ -6,7 +6,7 @@
 //! level that is read. Where the curve is flat the clock alone counts; where it climbs, the level.
 //! Life ends at the first reading at or above the level of failure: with noisy readings that is
 //! some standard deviations of noise before the level itself gets there ([`NOISE_MARGIN`] by
-//! theory, more or less as the runs have it). The clock to go is inverse Gaussian
+//! theory, what the runs have it to be). The clock to go is inverse Gaussian
 //! ([`super::first_passage`]).
 //!
 //! Clock becomes time by the loads of earlier runs: each run that began with a load like this one

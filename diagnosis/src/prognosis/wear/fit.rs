@@ -198,7 +198,7 @@ fn surplus(model: &WearModel, histories: &[&History], clocks: &[Vec<f64>]) -> Ve
 
 /// Where runs ended: the margin by which, setting apart, their ends differ least from their median.
 /// Least absolute deviations, for the median is what is told, and one odd run must not turn the
-/// margin. Clogging filters want 2.8, as those with noisier readings clog sooner.
+/// margin. Clogging filters want 2.6, as those with noisier readings clog sooner.
 fn end(model: &WearModel, histories: &[&History], clocks: &[Vec<f64>]) -> End {
     let with = |margin: f64| {
         let model = WearModel { end: End { margin, beyond: 0.0 }, ..model.clone() };
