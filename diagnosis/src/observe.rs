@@ -112,7 +112,7 @@ fn why_of_model(name: &str, evidence: &detection::Evidence) -> String {
     let seen = if evidence.log_likelihood_ratio > 0.0 { "" } else { ": looked for and not seen" };
     format!(
         "{name}{seen} (model {version}, p = {}: {}) over {}",
-        rounded(evidence.p_value),
+        if evidence.p_value < 0.001 { format!("{:.0e}", evidence.p_value) } else { rounded(evidence.p_value) },
         channels.join(", "),
         duration_text(to.saturating_sub(from))
     )

@@ -1,5 +1,7 @@
 //! Remaining life of recorded equipment, against the bars that the examples print.
 
+#![allow(clippy::duplicate_mod, reason = "each example brings its own")]
+
 #[allow(dead_code, reason = "an example's main")]
 #[path = "../examples/cmapss.rs"]
 mod cmapss;

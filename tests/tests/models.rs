@@ -214,7 +214,10 @@ fn a_model_is_trained_watched_promoted_and_rolled_back() {
         let found = gateway.get(&format!("/api/v1/findings?device={}", spec.device))?;
         Ok(found["items"].as_array().and_then(|items| items.first().cloned()))
     });
-    println!("{}", serde_json::to_string_pretty(&finding.unwrap()).unwrap());
+    let finding = finding.unwrap();
+    let mut evidence = finding["evidence"].as_array().unwrap().iter();
+    let told = evidence.find(|told| told["symptom"] == "cooling_strays").unwrap_or_else(|| panic!("{finding}"));
+    assert!(told["state"] == "present" && told["why"].as_str().unwrap().contains(&first), "{told}");
 
     // A second version; rolling back brings the first one back, byte for byte.
     let bytes = std::fs::read(fleet.file(&first)).unwrap();
