@@ -55,6 +55,7 @@ pub mod next_step;
 mod observe;
 mod precondition;
 pub mod prognosis;
+mod random;
 pub mod robust;
 mod state;
 #[cfg(test)]

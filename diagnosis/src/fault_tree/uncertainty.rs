@@ -9,6 +9,7 @@ mod quantile;
 
 use self::quantile::{Beta, normal, student};
 use super::{Event, EventKind, Spread};
+use crate::random::Random;
 
 /// Trials of one batch. The fewest batches make [`MIN_TRIALS`] trials.
 const BATCH: usize = 100;
@@ -215,24 +216,6 @@ fn law(event: &Event, spread: Spread, mean: f64) -> Result<Law, UncertaintyError
             require((0.0..=max).contains(&min), "least value", min, "between 0 and the greatest value")?;
             Ok(Law::Uniform { min, max })
         }
-    }
-}
-
-/// SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Above 0 and below 1.
-    fn unit(&mut self) -> f64 {
-        ((self.next() >> 12) as f64 + 0.5) / (1u64 << 52) as f64
     }
 }
 

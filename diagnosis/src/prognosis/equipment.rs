@@ -20,8 +20,9 @@ use thiserror::Error;
 pub use trace::{TakeError, Trace};
 
 use super::RemainingLife;
+use crate::random::Random;
 use crate::robust;
-use boost::{Bins, Boosted, Growth, Random, Table, binned};
+use boost::{Bins, Boosted, Growth, Table, binned};
 
 /// Groups of devices; each is left out once.
 const GROUPS: usize = 5;

@@ -93,9 +93,9 @@ impl Learnt {
 
     fn learn(evidence: &Evidence, witnesses: &[&Witness], training_set: &str) -> Result<Self, TrainError> {
         let settings = Settings::new(training_set, training_set);
-        let spans = |of: &dyn Fn(&Cohort) -> bool| -> Vec<History> {
+        let spans = |of: &dyn Fn(&Cohort) -> bool| -> Vec<&History> {
             let chosen = witnesses.iter().filter(|witness| of(&witness.cohort));
-            chosen.flat_map(|witness| witness.spans.iter().cloned()).collect()
+            chosen.flat_map(|witness| &witness.spans).collect()
         };
         let fleet = Baseline::train(&evidence.schema, &spans(&|_| true), &settings)?;
         let mut names: Vec<&Cohort> = witnesses.iter().map(|witness| &witness.cohort).collect();

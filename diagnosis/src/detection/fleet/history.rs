@@ -20,7 +20,7 @@ pub struct Row<'a> {
 /// Rows of one device in the order of their times.
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {
-    /// Whose they are; only for messages.
+    /// Whose they are; several histories of one name are one device's.
     pub device: String,
     times_ms: Vec<i64>,
     modes: Vec<u8>,

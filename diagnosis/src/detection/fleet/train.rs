@@ -5,6 +5,9 @@ mod expectation;
 mod motion;
 mod ranges;
 
+use std::borrow::Borrow;
+use std::collections::HashMap;
+
 use thiserror::Error;
 
 use super::baseline::{Baseline, BaselineError, Model, Parts};
@@ -99,23 +102,28 @@ pub(super) const LEAST_ROWS: usize = 200;
 pub(super) const LEAST_UNITS: usize = Calibration::LEAST_UNITS;
 
 impl Baseline {
-    /// Learns from healthy devices. The model is learnt from all of them; how rare its scores are is
-    /// learnt from each half of the devices by a model of the other half, so that no device is
-    /// judged by what it taught itself.
+    /// Learns from healthy devices; histories of one name are one device's. The model is learnt from
+    /// all of them; how rare its scores are is learnt from each half of the devices by a model of
+    /// the other half, so that no device is judged by what it taught itself.
     ///
     /// # Errors
     /// Too little to learn from, or rows that do not fit.
-    pub fn train(schema: &Schema, histories: &[History], settings: &Settings) -> Result<Self, TrainError> {
-        check(schema, histories, settings)?;
-        let all: Vec<&History> = histories.iter().filter(|history| !history.is_empty()).collect();
-        if all.len() < LEAST_DEVICES {
-            return Err(TrainError::TooFewDevices { devices: all.len() });
-        }
+    pub fn train<H: Borrow<History>>(
+        schema: &Schema,
+        histories: &[H],
+        settings: &Settings,
+    ) -> Result<Self, TrainError> {
+        let mut all: Vec<&History> = histories.iter().map(Borrow::borrow).collect();
+        check(schema, &all, settings)?;
+        all.retain(|history| !history.is_empty());
+        let halves = halves(&all)?;
         let mut scores = Scores::default();
         for half in 0..2 {
-            let (judged, teach): (Vec<_>, Vec<_>) = all.iter().enumerate().partition(|(at, _)| at % 2 == half);
-            let model = learn(schema, &without_places(teach), settings)?;
-            scores.collect(&model, &without_places(judged));
+            let of = |wanted: usize| -> Vec<&History> {
+                all.iter().zip(&halves).filter(|(_, half)| **half == wanted).map(|(history, _)| *history).collect()
+            };
+            let model = learn(schema, &of(1 - half), settings)?;
+            scores.collect(&model, &of(half));
         }
         let units = scores.units.len();
         let parts = Parts {
@@ -130,11 +138,21 @@ impl Baseline {
     }
 }
 
-fn without_places<'a>(histories: Vec<(usize, &&'a History)>) -> Vec<&'a History> {
-    histories.into_iter().map(|(_, history)| *history).collect()
+/// In which half of the devices, 0 or 1, each history's device is.
+fn halves(histories: &[&History]) -> Result<Vec<usize>, TrainError> {
+    let mut places = HashMap::new();
+    let halves = histories.iter().map(|history| {
+        let next = places.len();
+        *places.entry(history.device.as_str()).or_insert(next) % 2
+    });
+    let halves = halves.collect();
+    if places.len() < LEAST_DEVICES {
+        return Err(TrainError::TooFewDevices { devices: places.len() });
+    }
+    Ok(halves)
 }
 
-fn check(schema: &Schema, histories: &[History], settings: &Settings) -> Result<(), TrainError> {
+fn check(schema: &Schema, histories: &[&History], settings: &Settings) -> Result<(), TrainError> {
     schema.check()?;
     histories.iter().try_for_each(|history| history.check(schema))?;
     let setting = |field, rule| Err(TrainError::Setting { field, rule });

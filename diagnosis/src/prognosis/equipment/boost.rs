@@ -1,6 +1,7 @@
 //! Gradient-boosted regression trees on binned features (Friedman 2001; bins and leaf-wise growth
 //! after Ke et al., "LightGBM", 2017), kept small: a node is a feature, a bin and a step.
 
+use crate::random::Random;
 use serde::{Deserialize, Serialize};
 
 /// At most so many bins a feature: finer ones follow noise.
@@ -226,21 +227,4 @@ fn flat(branches: &[Branch]) -> Tree {
         }
     }
     tree
-}
-
-/// SplitMix64 (Steele et al. 2014): seeded, small, good enough to draw rows.
-pub(super) struct Random(pub(super) u64);
-
-impl Random {
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn chance(&mut self, p: f64) -> bool {
-        (self.next() >> 11) as f64 / ((1_u64 << 53) as f64) < p
-    }
 }
