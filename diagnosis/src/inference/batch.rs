@@ -72,9 +72,10 @@ impl Circuit {
                 self.set_symptoms(evidence, |at, weight| numbers[at].0[lane] = weight);
                 self.set_events(evidence, |at, weight| numbers[at].0[lane] *= weight);
             }
-            dispatch!(level, _ => self.steps.run(numbers, self.backward));
-            let all = numbers[self.evidence_at as usize].0;
-            self.read(numbers, all.map(|all| 1.0 / all), results);
+            let all = dispatch!(level, _ => {
+                self.steps.run(numbers, self.backward);
+                self.read(numbers, results)
+            });
             for (lane, evidence) in chunk.iter().enumerate() {
                 // The next device in this lane finds the priors as they were.
                 self.set_events(evidence, |at, _| numbers[at].0[lane] = self.base[at]);
@@ -89,14 +90,41 @@ impl Circuit {
         }
     }
 
-    /// Reads the results, each times its lane's `share`, device after device.
-    fn read(&self, numbers: &[Lanes], share: [f64; LANES], results: &mut [f64]) {
+    /// Reads the results, each over its lane's P(evidence), device after device; returns P(evidence).
+    /// Inlined always: only so is it compiled for the caller's vectors.
+    #[inline(always)]
+    fn read(&self, numbers: &[Lanes], results: &mut [f64]) -> [f64; LANES] {
+        let all = numbers[self.evidence_at as usize].0;
+        let share = Lanes(all.map(|all| 1.0 / all));
         let nodes = self.joint_at.len();
-        for (node, at) in self.joint_at.iter().enumerate() {
-            let joint = &numbers[*at as usize].0;
-            for (lane, (joint, share)) in joint.iter().zip(&share).enumerate() {
-                results[lane * nodes + node] = joint * share;
+        let (blocks, rest) = self.joint_at.as_chunks::<LANES>();
+        for (block, at) in blocks.iter().enumerate() {
+            let mut rows = [share; LANES];
+            rows.iter_mut().zip(at).for_each(|(row, at)| *row = numbers[*at as usize] * share);
+            let devices = transposed(rows);
+            for (lane, device) in devices.iter().enumerate() {
+                results[lane * nodes + block * LANES..][..LANES].copy_from_slice(&device.0);
             }
         }
+        for (node, at) in rest.iter().enumerate() {
+            let joint = numbers[*at as usize] * share;
+            for (lane, joint) in joint.0.iter().enumerate() {
+                results[lane * nodes + blocks.len() * LANES + node] = *joint;
+            }
+        }
+        all
     }
+}
+
+/// Rows as columns: three times the first half interleaved with the second, which vectors do as a whole.
+#[inline(always)]
+fn transposed(mut rows: [Lanes; LANES]) -> [Lanes; LANES] {
+    const HALF: usize = LANES / 2;
+    for _ in 0..LANES.ilog2() {
+        rows = std::array::from_fn(|row| {
+            let (even, odd, from) = (&rows[row / 2].0, &rows[row / 2 + HALF].0, row % 2 * HALF);
+            Lanes(std::array::from_fn(|lane| if lane % 2 == 0 { even[from + lane / 2] } else { odd[from + lane / 2] }))
+        });
+    }
+    rows
 }

@@ -34,15 +34,16 @@ pub(super) struct Tape {
     /// How many numbers are given: 0, 1, then those of the caller.
     pub given: usize,
     runs: Vec<Run>,
-    /// Places of the operands, step after step.
+    /// Places of the result and the operands, step after step.
     operands: Vec<u32>,
     steps: usize,
+    len: usize,
 }
 
 impl Tape {
-    /// How many numbers there are in all.
+    /// How many places for numbers there are in all.
     pub fn len(&self) -> usize {
-        self.given + self.steps
+        self.len
     }
 
     /// How many steps there are.
@@ -53,19 +54,16 @@ impl Tape {
     /// Carries out the first `runs` runs. Inlined always: only so is it compiled for the caller's vectors.
     #[inline(always)]
     pub fn run<N: Copy + Add<Output = N> + Mul<Output = N>>(&self, numbers: &mut [N], runs: usize) {
-        let mut at = self.given;
         let mut operands = self.operands.as_slice();
         for Run { kind, steps } in &self.runs[..runs] {
-            let steps = *steps as usize;
-            let (own, rest) = operands.split_at(steps * kind.operands());
+            let (own, rest) = operands.split_at(*steps as usize * (1 + kind.operands()));
             operands = rest;
             match kind {
-                Kind::Product => each(own, numbers, at, |n, [a, b]| n(a) * n(b)),
-                Kind::Sum => each(own, numbers, at, |n, [a, b]| n(a) + n(b)),
-                Kind::ProductPlus => each(own, numbers, at, |n, [a, b, c]| n(a) * n(b) + n(c)),
-                Kind::Products => each(own, numbers, at, |n, [a, b, c, d]| n(a) * n(b) + n(c) * n(d)),
+                Kind::Product => each(own, numbers, |n, [to, a, b]| (to, n(a) * n(b))),
+                Kind::Sum => each(own, numbers, |n, [to, a, b]| (to, n(a) + n(b))),
+                Kind::ProductPlus => each(own, numbers, |n, [to, a, b, c]| (to, n(a) * n(b) + n(c))),
+                Kind::Products => each(own, numbers, |n, [to, a, b, c, d]| (to, n(a) * n(b) + n(c) * n(d))),
             }
-            at += steps;
         }
     }
 
@@ -79,11 +77,11 @@ impl Tape {
 fn each<N: Copy, const K: usize>(
     operands: &[u32],
     numbers: &mut [N],
-    first: usize,
-    of: impl Fn(&dyn Fn(u32) -> N, [u32; K]) -> N,
+    of: impl Fn(&dyn Fn(u32) -> N, [u32; K]) -> (u32, N),
 ) {
-    for (step, operands) in operands.as_chunks::<K>().0.iter().enumerate() {
-        numbers[first + step] = of(&|at| numbers[at as usize], *operands);
+    for operands in operands.as_chunks::<K>().0 {
+        let (to, number) = of(&|at| numbers[at as usize], *operands);
+        numbers[to as usize] = number;
     }
 }
 
@@ -178,7 +176,7 @@ impl<'a> Writer<'a> {
             places.push(self.write_group(roots));
             ends.push(self.steps.len());
         }
-        let (tape, moved, runs) = arrange(self.given, &self.steps, &ends);
+        let (tape, moved, runs) = arrange(self.given, &self.steps, &ends, &places.concat());
         for places in &mut places {
             places.iter_mut().for_each(|place| *place = moved[*place as usize]);
         }
@@ -253,30 +251,62 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Puts steps together by kind, as many a run as operands allow; sections end at `ends`. Also
-/// returns to where each number moved, and after how many runs each section ends.
-fn arrange(given: usize, steps: &[Step], ends: &[usize]) -> (Tape, Vec<u32>, Vec<usize>) {
+/// Puts steps together by kind, as many a run as operands allow; sections end at `ends`, numbers in
+/// `kept` last. Also returns where each number is, and after how many runs each section ends.
+fn arrange(given: usize, steps: &[Step], ends: &[usize], kept: &[u32]) -> (Tape, Vec<u32>, Vec<usize>) {
     let mut tape = Tape { given, steps: steps.len(), ..Tape::default() };
-    let mut moved: Vec<u32> = (0..(given + steps.len()) as u32).collect();
-    let mut placed = 0;
+    let mut order: Vec<usize> = Vec::with_capacity(steps.len());
     let mut start = 0;
     let mut runs_at = Vec::new();
     for end in ends {
         let mut section = Section::new(given, steps, start..*end);
         while let Some(kind) = section.most_ready() {
-            let before = placed;
-            while let Some(index) = section.take(kind) {
-                moved[given + index] = (given + placed) as u32;
-                placed += 1;
-                let (_, step) = Kind::of(steps[index]);
-                tape.operands.extend(step[..kind.operands()].iter().map(|operand| moved[*operand as usize]));
-            }
-            tape.runs.push(Run { kind, steps: (placed - before) as u32 });
+            let before = order.len();
+            order.extend(std::iter::from_fn(|| section.take(kind)));
+            tape.runs.push(Run { kind, steps: (order.len() - before) as u32 });
         }
         runs_at.push(tape.runs.len());
         start = *end;
     }
-    (tape, moved, runs_at)
+    let places = tape.place(steps, &order, kept);
+    (tape, places, runs_at)
+}
+
+impl Tape {
+    /// Writes the steps down in this order. A number's place is used again after its last reader:
+    /// what all lanes of a batch work on has to stay in the fastest cache.
+    fn place(&mut self, steps: &[Step], order: &[usize], kept: &[u32]) -> Vec<u32> {
+        let mut readers = vec![0_usize; self.given + steps.len()];
+        let of = |index: usize| Kind::of(steps[index]);
+        let read = order.iter().flat_map(|index| {
+            let (kind, operands) = of(*index);
+            operands.into_iter().take(kind.operands())
+        });
+        read.chain(kept.iter().copied()).for_each(|number| readers[number as usize] += 1);
+        // What is given stays for the next evaluation.
+        let mut places: Vec<u32> = (0..readers.len() as u32).collect();
+        let mut free: Vec<u32> = Vec::new();
+        self.len = self.given;
+        for index in order {
+            let (kind, operands) = of(*index);
+            let operands = &operands[..kind.operands()];
+            let from = self.operands.len();
+            self.operands.extend(operands.iter().map(|number| places[*number as usize]));
+            for number in operands.iter().map(|number| *number as usize) {
+                readers[number] -= 1;
+                if readers[number] == 0 && number >= self.given {
+                    free.push(places[number]);
+                }
+            }
+            let to = free.pop().unwrap_or_else(|| {
+                self.len += 1;
+                self.len as u32 - 1
+            });
+            places[self.given + index] = to;
+            self.operands.insert(from, to);
+        }
+        places
+    }
 }
 
 /// Steps that are being arranged.
