@@ -20,6 +20,8 @@ pub struct Monitor {
     /// Which unit is under way, and the largest score in it; None before the first row judged.
     pub(super) unit: i64,
     pub(super) unit_score: Option<f32>,
+    /// How rare that score is: looked up once, not with every row.
+    pub(super) unit_p: f32,
     /// Rows in a row that came from the past.
     pub(super) late: u16,
     pub(super) alarm: bool,
@@ -61,6 +63,7 @@ impl Monitor {
             strange_ms: 0,
             unit: 0,
             unit_score: None,
+            unit_p: 1.0,
             late: 0,
             alarm: false,
             frozen: false,
@@ -92,6 +95,7 @@ impl Monitor {
         fast.into_iter().chain(slow).flatten().all(|number| number.is_finite())
             && counts.flatten().all(|number| *number >= 0.0)
             && self.unit_score.is_none_or(f32::is_finite)
+            && (0.0..=1.0).contains(&self.unit_p)
     }
 
     /// Forgets what only holds between neighbouring rows.

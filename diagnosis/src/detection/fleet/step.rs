@@ -339,16 +339,18 @@ impl Monitor {
             }
         }
         let unit = time_ms.div_euclid(baseline.parts.model.unit_ms);
-        let finished = if unit == self.unit { None } else { self.unit_score.take() };
-        let unit_score = larger(score, self.unit_score.unwrap_or(score));
-        (self.unit, self.unit_score) = (unit, Some(unit_score));
+        let finished_unit = if unit == self.unit { None } else { self.unit_score.take().map(|_| self.unit_p) };
+        self.unit = unit;
+        if self.unit_score.is_none_or(|largest| score > largest) {
+            (self.unit_score, self.unit_p) = (Some(score), baseline.parts.unit.p(score));
+        }
         let sudden = scores[..STATISTICS - 1].iter().any(|score| *score >= baseline.alarm_score);
         Verdict {
             score,
             leading: ORDER[first],
             p_row: baseline.parts.row.p(score),
-            p_unit: baseline.parts.unit.p(unit_score),
-            finished_unit: finished.map(|score| baseline.parts.unit.p(score)),
+            p_unit: self.unit_p,
+            finished_unit,
             alarm: self.alarm_after(baseline, time_ms, score, sudden),
             prior_dominated: signs.prior_dominated,
             missing: signs.missing,
