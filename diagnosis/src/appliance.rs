@@ -342,6 +342,16 @@ impl ApplianceType {
         &self.model.circuit
     }
 
+    /// The same type with other numbers, each in the order of causes, symptoms and repairs.
+    pub(crate) fn taught(&self, priors: &[f64], false_alarms: &[f64], successes: &[f64]) -> Self {
+        let mut taught = self.clone();
+        taught.causes.iter_mut().zip(priors).for_each(|(cause, prior)| cause.prior = *prior);
+        taught.detectors.iter_mut().zip(false_alarms).for_each(|(detector, rate)| detector.false_alarm = *rate);
+        taught.repairs.iter_mut().zip(successes).for_each(|(repair, success)| repair.success = *success);
+        taught.model = self.model.reweighed(&taught.causes, &taught.detectors);
+        taught
+    }
+
     /// Keys of the symptoms that show a safety lockout.
     pub fn lockout_symptoms(&self) -> impl Iterator<Item = &str> {
         self.detectors.iter().filter(|d| d.lockout).map(|d| d.key.as_str())

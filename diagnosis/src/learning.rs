@@ -25,7 +25,8 @@ pub use rate::{Count, Rate, pooled};
 /// Ends of the age bands, in years: first-year failures, use, wear; the last has no end.
 pub const AGE_BANDS: [f64; 4] = [1.0, 3.0, 7.0, 12.0];
 
-const BANDS: usize = AGE_BANDS.len() + 1;
+/// How many age bands there are.
+pub const BANDS: usize = AGE_BANDS.len() + 1;
 
 /// What a replaced part counts, times the probability of its cause at that time. An engineering
 /// estimate: no figure for household appliances was found. That many removed parts prove good is
@@ -101,6 +102,16 @@ struct Lives {
 }
 
 impl Learned {
+    /// Adds the whole life of an appliance under observation, from age 0 on.
+    pub fn expose_life(&mut self, model: &str, age_years: f64) {
+        let starts = std::iter::once(0.0).chain(AGE_BANDS);
+        for (start, end) in starts.zip(AGE_BANDS.into_iter().chain([f64::INFINITY])) {
+            if age_years > start {
+                self.expose(model, start, age_years.min(end) - start);
+            }
+        }
+    }
+
     /// Adds time that appliances of a model spent under observation.
     pub fn expose(&mut self, model: &str, age_years: f64, device_years: f64) {
         self.models.entry(model.to_owned()).or_default().years[age_band(age_years)] += device_years;

@@ -60,6 +60,24 @@ impl Model {
         Ok(model)
     }
 
+    /// The same with other priors of the causes and other false-alarm rates.
+    pub fn reweighed(&self, causes: &[Cause], detectors: &[Detector]) -> Self {
+        let mut observed = self.observed.clone();
+        for ((prior, event), cause) in observed.priors.iter_mut().zip(&observed.tree.events).zip(causes) {
+            if !matches!(event.kind, EventKind::House(_)) {
+                *prior = doubted(cause.prior);
+            }
+        }
+        for (symptom, detector) in observed.symptoms.iter_mut().zip(detectors) {
+            symptom.false_alarm = doubted(detector.false_alarm);
+        }
+        let mut circuit = (*self.circuit).clone();
+        circuit.reweigh(&observed.priors, &observed.symptoms).expect("only numbers have changed");
+        let mut model = Self { observed, circuit: Arc::new(circuit), ..self.clone() };
+        model.ratios = model.ratios(detectors.len());
+        model
+    }
+
     /// For a tree that cannot be compiled: knows what speaks for what, but weighs nothing.
     pub fn mute(tree: &FaultTree, causes: &[Cause], links: &[Link]) -> Self {
         let nothing = Circuit::compile(&ObservedTree::default()).expect("nothing is tied together");

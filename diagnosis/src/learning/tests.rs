@@ -166,11 +166,13 @@ fn without_cases_the_catalogue_stands() {
     let ty = catalogue.get("refrigerator").unwrap();
     let mut learned = Learned::default();
     let priors: Vec<f64> = ty.causes.iter().map(|cause| cause.prior).collect();
-    assert_eq!(learned.priors(ty, "RF-420", 2.0), priors);
+    assert!(learned.priors(ty).is_empty() && learned.teach(ty).is_empty());
     // A model without exposure is told what is expected on average.
     learned.expose("RF-420", 2.0, 0.0);
-    for (learned, prior) in learned.priors(ty, "RF-420", 2.0).iter().zip(&priors) {
-        assert!((learned / prior - 1.0).abs() < 0.05, "{learned} {prior}");
+    for learned in &learned.priors(ty)["RF-420"] {
+        for (learned, prior) in learned.iter().zip(&priors) {
+            assert!((learned / prior - 1.0).abs() < 0.05, "{learned} {prior}");
+        }
     }
     let detectors: Vec<f64> = ty.detectors.iter().map(|detector| detector.false_alarm).collect();
     assert!(learned.false_alarms(ty).iter().zip(&detectors).all(|(a, b)| (a - b).abs() < 1e-12));
@@ -260,4 +262,44 @@ fn counts_merge_in_any_order_and_survive_storage() {
     assert_eq!(merged, whole);
     let stored = serde_json::to_string(&whole).unwrap();
     assert_eq!(serde_json::from_str::<Learned>(&stored).unwrap(), whole);
+}
+
+#[test]
+fn what_is_often_confirmed_is_suspected_first() {
+    let catalogue = crate::Catalogue::builtin().unwrap();
+    let ty = catalogue.get("refrigerator").unwrap();
+    let ranked = |ty: &crate::ApplianceType, symptom: &str| {
+        let diagnosis = crate::diagnose_symptoms(ty, &[(symptom.to_owned(), true)]);
+        diagnosis.ranked.into_iter().map(|ranked| ranked.cause).collect::<Vec<_>>()
+    };
+    // A symptom that leaves a doubt: some cause is second to another.
+    let (symptom, second) = ty
+        .symptoms()
+        .find_map(|(symptom, _)| {
+            let diagnosis = crate::diagnose_symptoms(ty, &[(symptom.to_owned(), true)]);
+            let [first, second, ..] = diagnosis.ranked.as_slice() else { return None };
+            (second.probability > first.probability / 10.0).then(|| (symptom.to_owned(), second.cause.clone()))
+        })
+        .unwrap();
+    let mut learned = Learned::default();
+    (0..500).for_each(|_| learned.expose_life("RF-420", 2.0));
+    learned.expose_life("RF-900", 2.0);
+    (0..300).for_each(|_| learned.fold(&Outcome { age_years: 2.0, ..outcome("RF-420", Found::Confirmed(second.clone())) }));
+    let taught = learned.teach(ty);
+    let at = age_band(2.0);
+    assert_ne!(ranked(ty, &symptom)[0], second);
+    assert_eq!(ranked(&taught["RF-420"][at], &symptom)[0], second);
+    // Told in the evidence of the taught type as well: states that were made before fit.
+    assert!(crate::DeviceState::new(ty).fits(&taught["RF-420"][at]));
+    // What happens to one model says less of another.
+    let prior = |model: &str| learned.priors(ty)[model][at][ty.causes.iter().position(|c| c.key == second).unwrap()];
+    assert!(prior("RF-420") > 2.0 * prior("RF-900"), "{} {}", prior("RF-420"), prior("RF-900"));
+}
+
+#[test]
+fn a_life_is_split_over_the_age_bands() {
+    let mut learned = Learned::default();
+    learned.expose_life("m", 4.5);
+    learned.expose_life("m", 0.25);
+    assert_eq!(learned.models["m"].years, [1.25, 2.0, 1.5, 0.0, 0.0]);
 }
