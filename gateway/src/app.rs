@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::control::Control;
 use crate::history::HistoryStore;
 use crate::ingest;
+use crate::learning::Learning;
 use crate::models::{Models, Shelf};
 use crate::outbox;
 use crate::registry::{Registry, Revoked};
@@ -78,6 +79,8 @@ impl App {
         let history = HistoryStore::open(&config.state.join("history"), &flushed).await?;
         let models = Models::new(Shelf::new(&config.state, store.clone()));
         models.refresh(&catalogue).await?;
+        let learning = Learning::new(store.clone());
+        learning.refresh(&catalogue, clock.now()).await?;
         let registry = Registry::load(&store, clock).await?;
         let fanout = Fanout::start()?;
         let (sessions, came_or_went) = mpsc::channel(SESSION_EVENTS);
@@ -101,6 +104,7 @@ impl App {
             clock,
             catalogue,
             models,
+            learning,
             registry,
             store,
             history,
@@ -141,6 +145,12 @@ impl App {
         tasks.spawn(async move {
             models_house.models.follow(&models_house.catalogue, stop).await?;
             Ok("models")
+        });
+        let (learning_house, stop) = (house.clone(), stop_intake.clone());
+        tasks.spawn(async move {
+            let House { learning, catalogue, clock, .. } = &*learning_house;
+            learning.follow(catalogue, *clock, stop).await?;
+            Ok("learning")
         });
         let (revoking_house, stop) = (house.clone(), stop_intake.clone());
         tasks.spawn(async move {
@@ -330,6 +340,7 @@ fn health(house: &House, started_ms: i64) -> Health {
             edge(house),
             certificates(house),
             models(house),
+            Component { name: "learning".into(), ok: true, detail: house.learning.lessons().summary() },
             fan_out(&house.fanout.health()),
         ],
     }

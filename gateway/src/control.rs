@@ -236,6 +236,7 @@ impl Control {
         }
         let stepped = work::take_step(&self.house.store, order, version, &step, actor, self.house.clock.now()).await?;
         if let (true, Ok(device)) = (stepped.ended, stepped.device.parse()) {
+            self.house.learning.case_ended();
             self.ask(&device, Ask::OrderEnded).await?;
         }
         Ok(())
@@ -413,7 +414,7 @@ impl Control {
 }
 
 /// What a technician confirms who finds nothing wrong.
-const NO_FAULT_FOUND: &str = "no_fault_found";
+pub(crate) const NO_FAULT_FOUND: &str = "no_fault_found";
 
 fn within(field: &'static str, value: f64, low: f64, high: f64) -> Result<(), ControlError> {
     if (low..=high).contains(&value) {

@@ -26,6 +26,7 @@ pub mod control;
 pub mod demo;
 pub mod history;
 pub mod ingest;
+pub mod learning;
 pub mod models;
 pub mod outbox;
 pub mod parts;

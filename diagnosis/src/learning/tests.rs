@@ -284,7 +284,8 @@ fn what_is_often_confirmed_is_suspected_first() {
     let mut learned = Learned::default();
     (0..500).for_each(|_| learned.expose_life("RF-420", 2.0));
     learned.expose_life("RF-900", 2.0);
-    (0..300).for_each(|_| learned.fold(&Outcome { age_years: 2.0, ..outcome("RF-420", Found::Confirmed(second.clone())) }));
+    (0..300)
+        .for_each(|_| learned.fold(&Outcome { age_years: 2.0, ..outcome("RF-420", Found::Confirmed(second.clone())) }));
     let taught = learned.teach(ty);
     let at = age_band(2.0);
     assert_ne!(ranked(ty, &symptom)[0], second);

@@ -196,9 +196,24 @@ async fn load(
         None => Default::default(),
     };
     let twin = load_twin(store, &ty, &device).await?;
-    let model = sqlx::query_scalar("SELECT model FROM device WHERE id = $1").bind(device.as_str());
-    let model: String = model.fetch_one(store.read()).await?;
-    Ok(Room { address, ty, model, position, flushed, dedup, twin, memory, dirty: false, dedup_dirty: false })
+    let registered = sqlx::query_as("SELECT model, registered_ms FROM device WHERE id = $1").bind(device.as_str());
+    let (model, registered): (String, i64) = registered.fetch_one(store.read()).await?;
+    let registered = ServerTime(registered);
+    let lessons = 0;
+    Ok(Room {
+        address,
+        ty,
+        model,
+        registered,
+        lessons,
+        position,
+        flushed,
+        dedup,
+        twin,
+        memory,
+        dirty: false,
+        dedup_dirty: false,
+    })
 }
 
 /// Reads a room back. Detector states that an older gateway wrote in another shape begin anew, as they do with

@@ -24,6 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::history::{HistoryError, HistoryStore};
+use crate::learning::Learning;
 use crate::models::{Models, Voices};
 use crate::outbox;
 use crate::registry::Registry;
@@ -67,6 +68,8 @@ pub struct House {
     pub catalogue: Catalogue,
     /// Learnt models.
     pub models: Models,
+    /// What closed cases teach.
+    pub learning: Learning,
     /// Known devices.
     pub registry: Registry,
     /// State.
@@ -250,11 +253,13 @@ impl Shard {
             return;
         }
         let models = house.models.voices();
+        let lessons = house.learning.lessons();
         let m = house.moment(&models, house.clock.now(), self.until);
         for (device, room) in &mut self.rooms {
             if !room.memory.waits_for_time() {
                 continue;
             }
+            room.learn(&lessons, m.now);
             let changes = driver::on_time(room, &m);
             if !changes.is_empty() {
                 self.changes.extend(changes);
@@ -271,6 +276,7 @@ impl Shard {
         let models = house.models.voices();
         let m = house.moment(&models, house.clock.now(), self.until);
         let Some(room) = self.rooms.get_mut(device) else { return Ok(Err("the device has no room".into())) };
+        room.learn(&house.learning.lessons(), m.now);
         let under_way = room.memory.repairing.as_ref().map(|repairing| repairing.id.clone());
         let (id, changes) = match ask {
             Ask::Issue { repair, actor } => match driver::issue(room, &repair, &actor, &m) {

@@ -8,6 +8,7 @@ use firmware_proto::{BootId, CommandId, DeviceAddress, DeviceTime, Fence, Messag
 use serde::{Deserialize, Serialize};
 
 use crate::ingest::dedup::Dedup;
+use crate::learning::{self, Lessons};
 use crate::models::Watches;
 use crate::repair::RepairState;
 
@@ -26,6 +27,10 @@ pub struct Room {
     pub ty: Arc<ApplianceType>,
     /// Its model, as registered.
     pub model: String,
+    /// When that was.
+    pub registered: ServerTime,
+    /// The lessons that `ty` is of.
+    pub lessons: u64,
     /// Records before this have been decided upon.
     pub position: u64,
     /// Records before this are in the history.
@@ -212,6 +217,17 @@ impl Twin {
 }
 
 impl Room {
+    /// Takes up what was learned since. Device states fit: only the numbers of the type change.
+    pub fn learn(&mut self, lessons: &Lessons, now: ServerTime) {
+        if self.lessons == lessons.number() {
+            return;
+        }
+        self.lessons = lessons.number();
+        if let Some(ty) = lessons.of(&self.ty.key, &self.model, learning::years(self.registered, now)) {
+            self.ty = ty.clone();
+        }
+    }
+
     /// The device's clock now, as far as the gateway can tell.
     pub fn device_now(&self, now: ServerTime) -> DeviceTime {
         self.twin.last_time.plus_ms(now.since_ms(self.twin.last_seen).max(0))

@@ -37,6 +37,7 @@ impl Shard {
         self.house.tally.messages.fetch_add(records.len() as u64, Ordering::Relaxed);
         let mut rows = Vec::with_capacity(records.len());
         let models = self.house.models.voices();
+        let lessons = self.house.learning.lessons();
         for record in records {
             let device = &record.address.device;
             if !self.enter(device).await? {
@@ -55,6 +56,7 @@ impl Shard {
             if record.position.0 < room.flushed {
                 continue;
             }
+            room.learn(&lessons, record.received);
             let undecided = record.position.0 >= room.position;
             let taking = take_safely(&self.house, &models, room, &record, undecided);
             room.position = room.position.max(record.position.0 + 1);
