@@ -114,7 +114,7 @@ impl Lessons {
 
     /// In a few words.
     pub fn summary(&self) -> String {
-        format!("{} closed cases teach {} models", self.cases, self.models())
+        format!("closed cases: {}; models taught: {}", self.cases, self.models())
     }
 
     fn models(&self) -> usize {

@@ -145,10 +145,10 @@ fn row(uplink: Uplink, aliases: &mut BTreeMap<u32, String>, position: &mut u64) 
     Some(Row { time, received: ServerTime(time.ms()), order: message.stamp.order(), position: *position, readings })
 }
 
-fn health(gateway: &Gateway) -> Value {
+fn health(gateway: &Gateway, name: &str) -> Value {
     let health = gateway.get("/api/v1/health").unwrap();
     let components = health["components"].as_array().unwrap();
-    components.iter().find(|component| component["name"] == "models").unwrap().clone()
+    components.iter().find(|component| component["name"] == name).unwrap()["detail"].clone()
 }
 
 /// Sends what a device says, as fast as it is acknowledged.
@@ -196,9 +196,10 @@ fn a_model_is_trained_watched_promoted_and_rolled_back() {
 
     // In shadow it is watched; promoted, it speaks, without a restart.
     let gateway = Gateway::start(fleet.state.path(), "").unwrap();
-    assert_eq!(health(&gateway)["detail"], "0 speaking, 1 in shadow");
+    assert_eq!(health(&gateway, "models"), "0 speaking, 1 in shadow");
+    assert_eq!(health(&gateway, "learning"), "closed cases: 1; models taught: 1");
     fleet.json(&["promote", &first]);
-    wait_for("promotion", WAIT, || Ok((health(&gateway)["detail"] == "1 speaking, 0 in shadow").then_some(())))
+    wait_for("promotion", WAIT, || Ok((health(&gateway, "models") == "1 speaking, 0 in shadow").then_some(())))
         .unwrap();
 
     // A device that fails afterwards is told of with the model's own statement.

@@ -51,7 +51,7 @@ async fn without_a_case_the_catalogue_stands() {
     let school = School::new().await;
     let lessons = school.lessons().await;
     assert!(lessons.of("refrigerator", "old", 2.0).is_none());
-    assert_eq!(lessons.summary(), "0 closed cases teach 0 models");
+    assert_eq!(lessons.summary(), "closed cases: 0; models taught: 0");
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn confirmed_causes_raise_their_prior_for_that_model_first() {
     let school = School::new().await;
     sample::execute(&school.store, VISITS).await;
     let lessons = school.lessons().await;
-    assert_eq!((lessons.summary().as_str(), lessons.number()), ("20 closed cases teach 2 models", 1));
+    assert_eq!((lessons.summary().as_str(), lessons.number()), ("closed cases: 20; models taught: 2", 1));
     let written = school.catalogue.get("refrigerator").unwrap().cause("door_seal_worn").unwrap().prior;
     let (old, new) = (school.prior(&lessons, "old"), school.prior(&lessons, "new"));
     assert!(old > 2.0 * new && new > 0.0 && old > 3.0 * written, "old {old}, new {new}, written {written}");
@@ -93,7 +93,7 @@ async fn a_cured_fault_counts_by_its_probability_and_a_repair_by_its_verdicts() 
         sample::execute(&school.store, cured("verified", number).leak()).await;
     }
     let lessons = school.lessons().await;
-    assert_eq!(lessons.summary(), "10 closed cases teach 2 models");
+    assert_eq!(lessons.summary(), "closed cases: 10; models taught: 2");
     assert!(success(&lessons) > repair.success, "{} {}", success(&lessons), repair.success);
     // Those that a work order took over are its cases, with the failed repair.
     for number in 11..=14 {
@@ -108,6 +108,6 @@ async fn a_cured_fault_counts_by_its_probability_and_a_repair_by_its_verdicts() 
         sample::execute(&school.store, order.leak()).await;
     }
     let later = school.lessons().await;
-    assert_eq!(later.summary(), "14 closed cases teach 2 models");
+    assert_eq!(later.summary(), "closed cases: 14; models taught: 2");
     assert!(success(&later) < success(&lessons));
 }
