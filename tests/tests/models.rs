@@ -21,8 +21,8 @@ const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
-const FLEET: usize = 24;
-const DAYS: i64 = 8;
+const FLEET: usize = 16;
+const DAYS: i64 = 6;
 const MODEL: &str = "refrigerator/cooling_strays";
 const WAIT: Duration = Duration::from_secs(60);
 
