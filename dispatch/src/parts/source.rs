@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::InputError;
 use crate::id::{LocationId, PartId};
-use crate::location::{LocationKind, LocationTree};
+use super::location::{LocationKind, LocationTree};
 use crate::order::{PartNeed, check_needs};
 
 /// What lies at a location and is not reserved.

@@ -1,0 +1,29 @@
+//! `dispatch`: plans visits and parts from files, without a gateway.
+//!
+//! Each subcommand is a file with its arguments and what it does. Exit codes: 0 done, 1 something
+//! is wrong with the input, 2 wrong usage.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "dispatch", about = "Plans visits and spare parts", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {}
+
+fn main() -> ExitCode {
+    let result: anyhow::Result<()> = match Cli::parse().command {};
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
