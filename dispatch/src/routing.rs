@@ -5,7 +5,9 @@
 //! 3. The engine searches; `plan` turns its routes into visits with times.
 //! 4. `explain` says for every unassigned order which rules bind, and what would change them.
 
+pub mod model;
 pub mod problem;
+mod rules;
 pub mod travel;
 
 pub use problem::{

@@ -27,8 +27,8 @@ pub const MAX_ORDERS: usize = 5_000;
 /// Most shifts of one problem, over all technicians; each is a route to plan.
 pub const MAX_SHIFTS: usize = 5_000;
 
-/// Most stations of one problem.
-pub const MAX_STATIONS: usize = 500;
+/// Most stations of one problem. A station counts once for each time at which parts arrive there.
+pub const MAX_STATIONS: usize = 64;
 
 /// Most different places in one problem; see [`MAX_ORDERS`].
 pub const MAX_PLACES: usize = 6_000;
@@ -111,8 +111,10 @@ pub struct Objective {
     pub continuity_s: f64,
     /// A visit by a technician rated 0 instead of 5, in seconds.
     pub rating_s: f64,
-    /// Stability: moving a customer who was promised somebody else or another time, in seconds.
+    /// Stability: sending somebody else than the customer was promised, in seconds.
     pub moved_s: f64,
+    /// Fairness: a visit by a technician who has already worked twice the mean, in seconds.
+    pub fairness_s: f64,
     /// Standard deviation of a travel or service time over its mean, for the lateness risk.
     pub spread: f64,
 }
@@ -120,7 +122,7 @@ pub struct Objective {
 impl Default for Objective {
     /// Assumptions, all of the order of a short detour; an operator sets its own.
     fn default() -> Self {
-        Self { overtime: 1.5, lateness_s: 600.0, continuity_s: 120.0, rating_s: 60.0, moved_s: 900.0, spread: 0.2 }
+        Self { overtime: 1.5, lateness_s: 600.0, continuity_s: 120.0, rating_s: 60.0, moved_s: 900.0, fairness_s: 60.0, spread: 0.2 }
     }
 }
 

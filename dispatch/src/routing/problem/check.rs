@@ -59,7 +59,7 @@ impl Problem {
     /// Every place of the problem: orders, starts and ends, stations.
     pub(crate) fn places(&self) -> impl Iterator<Item = Place> {
         let orders = self.orders.iter().map(|order| order.place);
-        let ends = self.technicians.iter().flat_map(|technician| [technician.start, technician.end_place()]);
+        let ends = self.technicians.iter().flat_map(|t| [t.start, t.end_place(), t.position.unwrap_or(t.start)]);
         orders.chain(ends).chain(self.stations.iter().map(|station| station.place))
     }
 
@@ -160,7 +160,8 @@ impl Technician {
         })?;
         check_len(self.territories.len(), 10 * MAX_LIST, "territories")?;
         check_number(f64::from(self.capacity.unwrap_or(0)), 0.0, 1_000.0, "capacity")?;
-        check_number(self.cost, 0.01, 100.0, "cost")?;
+        self.position.map_or(Ok(()), |at| at.check().map_err(|e| e.within("position")))?;
+        check_number(self.cost, 0.1, 100.0, "cost")?;
         check_number(self.rating.unwrap_or(0.0), 0.0, 5.0, "rating")?;
         check_len(self.van_stock.len(), MAX_LIST, "van_stock")?;
         check_needs(&self.van_stock, "van_stock")
@@ -271,6 +272,7 @@ impl Objective {
             (self.continuity_s, "continuity_s"),
             (self.rating_s, "rating_s"),
             (self.moved_s, "moved_s"),
+            (self.fairness_s, "fairness_s"),
         ];
         check_number(self.overtime, 0.0, 100.0, "overtime")?;
         check_number(self.spread, 0.0, 2.0, "spread")?;

@@ -28,13 +28,13 @@ pub struct WorkOrder {
     /// Skills that one technician must all have.
     #[serde(default)]
     pub skills: Vec<String>,
-    /// Certificates that must be valid until the work ends.
+    /// Certificates that must be valid until the shift ends.
     #[serde(default)]
     pub certificates: Vec<String>,
-    /// Parts to bring: from the van, or picked up at a station before.
+    /// Parts to bring: all from the van, or all picked up at one station before.
     #[serde(default)]
     pub parts: Vec<PartNeed>,
-    /// What the customer was promised; moving it costs, see `objective.moved_s`.
+    /// What the customer was promised. It is kept unless the order could not be served otherwise.
     #[serde(default)]
     pub promised: Option<Promise>,
     /// Technicians the customer knows or asked for; see `objective.continuity_s`.
@@ -52,9 +52,9 @@ pub struct WorkOrder {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Promise {
-    /// The work begins within it.
+    /// The work begins within it. Another time is given only if it cannot be served in it.
     pub window: Window,
-    /// By whom, if a name was given.
+    /// By whom, if a name was given; sending somebody else costs `objective.moved_s`.
     #[serde(default)]
     pub technician: Option<TechnicianId>,
 }

@@ -20,9 +20,13 @@ pub struct Technician {
     pub id: TechnicianId,
     /// Where each shift begins.
     pub start: Place,
-    /// Where each shift ends; absent: where it began.
+    /// Where each shift ends; absent: at `start`.
     #[serde(default)]
     pub end: Option<Place>,
+    /// Where he or she is now, if a shift is going on; absent: at `start`. A visit already begun
+    /// says it better, see `begun` of an order.
+    #[serde(default)]
+    pub position: Option<Place>,
     /// Coming shifts, sorted and not overlapping. Empty: on leave.
     #[serde(default)]
     pub shifts: Vec<Shift>,
@@ -38,13 +42,16 @@ pub struct Technician {
     /// Most visits in one shift; absent: as many as fit.
     #[serde(default)]
     pub capacity: Option<u32>,
-    /// What an hour of travel costs compared with others'.
+    /// What an hour of travel costs compared with others': 0.1 to 100.
     #[serde(default = "one")]
     pub cost: f64,
     /// Mean rating by customers, 0 to 5; absent: unknown, counted as 5.
     #[serde(default)]
     pub rating: Option<f64>,
-    /// What lies in the van and is not reserved.
+    /// Work done before in the same pay period, in seconds; see `objective.fairness_s`.
+    #[serde(default)]
+    pub worked_s: u32,
+    /// What lies in the van and is not reserved; counted for the first coming shift.
     #[serde(default)]
     pub van_stock: Vec<PartNeed>,
 }
@@ -64,7 +71,7 @@ pub struct Shift {
     /// Overtime allowed, in seconds; see `objective.overtime`.
     #[serde(default)]
     pub overtime_s: u32,
-    /// Breaks, sorted by window; none overlapping.
+    /// Breaks, sorted by window, none overlapping; without those already taken.
     #[serde(default)]
     pub breaks: Vec<Break>,
 }
@@ -85,7 +92,8 @@ pub struct Break {
 pub struct Certificate {
     /// Name, as orders ask for it.
     pub name: String,
-    /// Last moment of validity; absent: unlimited.
+    /// Last moment of validity, which covers a shift only if it covers its end and overtime;
+    /// absent: unlimited.
     #[serde(default)]
     pub valid_until: Option<Time>,
 }
@@ -157,6 +165,7 @@ impl Technician {
             id: id.into(),
             start,
             end: None,
+            position: None,
             shifts: vec![Shift { start: shift.start, end: shift.end, overtime_s: 0, breaks: Vec::new() }],
             skills: Vec::new(),
             certificates: Vec::new(),
@@ -164,6 +173,7 @@ impl Technician {
             capacity: None,
             cost: 1.0,
             rating: None,
+            worked_s: 0,
             van_stock: Vec::new(),
         }
     }

@@ -1,0 +1,330 @@
+//! A problem as the engine's model.
+
+use std::collections::HashMap;
+
+use super::parts::{Supplies, supplies};
+use super::{Broken, Duty, Masks, duties};
+use crate::error::{InputError, Problem as Wrong};
+use crate::order::{PartNeed, Priority};
+use crate::place::Place;
+use crate::routing::model::{self, Job, Model, Needs, Pin, Vehicle, VehicleSet};
+use crate::routing::problem::{MAX_STATIONS, Problem, Time, Window};
+use crate::routing::travel::{Roads, whole};
+
+/// Travel time that stands for "no way": longer than any span that is planned.
+pub(crate) const NO_WAY_S: i32 = 1 << 27;
+
+/// Cost units of one second of travel of a technician whose cost is 1.
+pub(crate) const UNIT: f64 = 16.0;
+
+/// A tool that nobody carries: an order with parts that no van holds asks for it.
+const IN_NO_VAN: u64 = 1;
+
+/// A problem with its masks and its model.
+pub(crate) struct Compiled<'p> {
+    pub problem: &'p Problem,
+    pub roads: &'p dyn Roads,
+    pub duties: Vec<Duty>,
+    pub masks: Masks,
+    pub supplies: Supplies,
+    pub model: Model,
+    /// Second of the problem's clock that is 0 in the model.
+    origin: i64,
+    /// Orders whose promised window is given up.
+    released: &'p [usize],
+}
+
+impl<'p> Compiled<'p> {
+    /// Compiles a checked problem. Promised windows are hard, but for the orders `released`.
+    ///
+    /// # Errors
+    /// Too many stations with different arrival times of parts.
+    pub fn new(problem: &'p Problem, roads: &'p dyn Roads, released: &'p [usize]) -> Result<Self, InputError> {
+        let count = supplies(problem).len();
+        if count > MAX_STATIONS {
+            let wrong = Wrong::TooMany { given: count, most: MAX_STATIONS };
+            return Err(InputError::new("stations (with different ready times)", wrong));
+        }
+        let duties = duties(problem);
+        let masks = Masks::new(problem, &duties);
+        let supplies = Supplies::new(problem, &by_rank(problem));
+        let origin = problem.span().start.0;
+        let mut compiled = Self { problem, roads, duties, masks, supplies, model: Model::default(), origin, released };
+        let mut places = Places::default();
+        compiled.model.vehicles = (0..compiled.duties.len()).map(|duty| compiled.vehicle(duty, &mut places)).collect();
+        compiled.add_jobs(&mut places);
+        compiled.model.stations =
+            compiled.supplies.list.iter().map(|supply| compiled.station(supply, &mut places)).collect();
+        compiled.model.travel = places.table(roads);
+        compiled.model.preference = compiled.preferences();
+        Ok(compiled)
+    }
+
+    /// The model's time as a time of the problem.
+    pub fn time(&self, moment: i32) -> Time {
+        Time(self.origin + i64::from(moment))
+    }
+
+    /// Rules an order breaks on a duty that has nothing else on it; none: it fits.
+    pub fn broken(&self, order: usize, duty: usize) -> Broken {
+        let rules = self.masks.broken(self.problem, order, duty, &self.duties[duty]);
+        let technician = self.duties[duty].technician;
+        let has_parts = self.supplies.of_order[order] != 0 || Supplies::van_has(self.problem, order, technician);
+        rules.when(Broken::PARTS, self.duties[duty].begun != Some(order) && !has_parts)
+    }
+
+    /// First and last moment of a duty, overtime included.
+    pub fn span(&self, duty: usize) -> Window {
+        let Duty { technician, shift, begun } = self.duties[duty];
+        let shift = &self.problem.technicians[technician].shifts[shift];
+        let begun = begun.and_then(|order| self.problem.orders[order].begun.as_ref()).map(|begun| begun.start);
+        let start = begun.unwrap_or(shift.start.max(self.problem.now));
+        Window { start, end: Time(shift.end.0 + i64::from(shift.overtime_s)).max(start) }
+    }
+
+    /// Where a duty begins: at the visit that has begun, at the present position, or at the start.
+    pub fn start(&self, duty: usize) -> Place {
+        let Duty { technician, shift, begun } = self.duties[duty];
+        let technician = &self.problem.technicians[technician];
+        let goes_on = technician.shifts[shift].start <= self.problem.now;
+        match begun {
+            Some(order) => self.problem.orders[order].place,
+            None => technician.position.filter(|_| goes_on).unwrap_or(technician.start),
+        }
+    }
+
+    fn moment(&self, time: Time) -> i32 {
+        (time.0 - self.origin).clamp(-i64::from(model::LIMIT), i64::from(model::LIMIT)) as i32
+    }
+
+    fn vehicle(&self, duty: usize, places: &mut Places) -> Vehicle {
+        let Duty { technician, shift, .. } = self.duties[duty];
+        let technician = &self.problem.technicians[technician];
+        let shift = &technician.shifts[shift];
+        let span = self.span(duty);
+        Vehicle {
+            start: places.index(self.start(duty)),
+            end: Some(places.index(technician.end_place())),
+            from: self.moment(span.start),
+            until: self.moment(span.end),
+            overtime_from: self.moment(shift.end),
+            overtime_rate: (self.problem.objective.overtime * UNIT).round() as i32,
+            breaks: self.breaks(duty),
+            capacity: vec![technician.capacity.map_or(model::LIMIT, |visits| visits as i32)],
+            rate: (technician.cost * UNIT).round() as i32,
+            fixed_cost: 0,
+            tools: 0,
+            parts: self.van(duty),
+        }
+    }
+
+    /// Breaks as the engine wants them: not before the duty begins, apart from each other, and
+    /// after the visit that has begun.
+    fn breaks(&self, duty: usize) -> Vec<model::Break> {
+        let span = self.span(duty);
+        let Duty { technician, shift, begun } = self.duties[duty];
+        let busy_until = begun.map_or(span.start.0, |order| {
+            span.start.0 + i64::from(self.problem.orders[order].service_s)
+        });
+        let mut free = span.start.0;
+        let mut breaks = Vec::new();
+        for pause in &self.problem.technicians[technician].shifts[shift].breaks {
+            if pause.window.end.0 < span.start.0 {
+                continue;
+            }
+            let from = pause.window.start.0.max(free + 1);
+            let until = pause.window.end.0.max(busy_until).max(from);
+            free = until + i64::from(pause.duration_s);
+            let moment = |at: i64| self.moment(Time(at));
+            breaks.push(model::Break { from: moment(from), until: moment(until), duration: pause.duration_s as i32 });
+        }
+        breaks
+    }
+
+    /// What the van holds of each kind; of a technician's duties only the first has it.
+    fn van(&self, duty: usize) -> Vec<i32> {
+        let mut pieces = vec![0; self.supplies.kinds.len()];
+        let technician = self.duties[duty].technician;
+        if duty == 0 || self.duties[duty - 1].technician != technician {
+            for PartNeed { part, quantity } in &self.problem.technicians[technician].van_stock {
+                if let Some(kind) = self.supplies.kinds.get(part) {
+                    pieces[*kind] = *quantity as i32;
+                }
+            }
+        }
+        pieces
+    }
+
+    fn add_jobs(&mut self, places: &mut Places) {
+        let mut sets: HashMap<VehicleSet, u32> = HashMap::new();
+        for order in 0..self.problem.orders.len() {
+            let fits: Vec<u32> =
+                (0..self.duties.len()).filter(|duty| self.broken(order, *duty).is_none()).map(|duty| duty as u32).collect();
+            let is_free = fits.len() == self.duties.len();
+            let next = sets.len() as u32;
+            let set = (!is_free).then(|| *sets.entry(fits.into_iter().collect()).or_insert(next));
+            let job = self.job(order, set, places);
+            self.model.jobs.push(job);
+        }
+        let mut list: Vec<(VehicleSet, u32)> = sets.into_iter().collect();
+        list.sort_by_key(|(_, index)| *index);
+        self.model.vehicle_sets = list.into_iter().map(|(set, _)| set).collect();
+    }
+
+    fn job(&self, index: usize, vehicles: Option<u32>, places: &mut Places) -> Job {
+        let order = &self.problem.orders[index];
+        let duty = self.duties.iter().position(|duty| duty.begun == Some(index));
+        Job {
+            place: places.index(order.place),
+            service: order.service_s as i32,
+            windows: self.model_windows(index),
+            tier: tier(order.priority, order.promised.is_some() || order.begun.is_some()),
+            vehicles,
+            load: vec![1],
+            needs: if duty.is_some() { None } else { self.needs(index) },
+            pinned: duty.map(|duty| Pin { vehicle: duty as u32, sequence: 0 }),
+        }
+    }
+
+    /// Windows within the time that is planned; one that cannot be met if none is.
+    fn model_windows(&self, order: usize) -> Vec<model::Window> {
+        let span = self.problem.span();
+        let mut windows = self.windows(order);
+        windows.retain(|window| window.end >= span.start && window.start <= span.end);
+        let (from, to) = (span.start.0 - 1, span.end.0 + 1);
+        let moment = |time: Time| self.moment(Time(time.0.clamp(from, to)));
+        let of = |window: &Window| model::Window { open: moment(window.start), close: moment(window.end) };
+        let never = model::Window { open: -model::LIMIT, close: -model::LIMIT };
+        if windows.is_empty() { vec![never] } else { windows.iter().map(of).collect() }
+    }
+
+    /// When the work on an order may begin; at least one window, apart from each other.
+    pub fn windows(&self, index: usize) -> Vec<Window> {
+        let order = &self.problem.orders[index];
+        if let Some(begun) = &order.begun {
+            return vec![Window { start: begun.start, end: begun.start }];
+        }
+        if let Some(promise) = order.promised.as_ref().filter(|_| !self.released.contains(&index)) {
+            return vec![promise.window];
+        }
+        let mut windows: Vec<Window> = Vec::with_capacity(order.windows.len().max(1));
+        for window in &order.windows {
+            match windows.last_mut() {
+                Some(last) if window.start <= last.end => last.end = last.end.max(window.end),
+                _ => windows.push(*window),
+            }
+        }
+        if windows.is_empty() {
+            windows.push(self.problem.span());
+        }
+        windows
+    }
+
+    fn needs(&self, order: usize) -> Option<Needs> {
+        let parts = &self.problem.orders[order].parts;
+        if parts.is_empty() {
+            return None;
+        }
+        let mut needs = Needs { tools: 0, parts: vec![0; self.supplies.kinds.len()], stations: self.supplies.of_order[order] };
+        for need in parts {
+            match self.supplies.kinds.get(&need.part) {
+                Some(kind) => needs.parts[*kind] += need.quantity as i32,
+                None => needs.tools = IN_NO_VAN,
+            }
+        }
+        Some(needs)
+    }
+
+    fn station(&self, supply: &super::parts::Supply, places: &mut Places) -> model::Station {
+        let site = &self.problem.stations[supply.station];
+        model::Station {
+            place: places.index(site.place),
+            service: site.pick_up_s as i32,
+            window: model::Window { open: self.moment(supply.from), close: self.moment(self.problem.span().end) },
+        }
+    }
+
+    /// What each order costs on each duty beyond travel; empty if nothing does.
+    fn preferences(&self) -> Vec<i32> {
+        let worked = self.mean_worked_s();
+        let mut costs = Vec::with_capacity(self.problem.orders.len() * self.duties.len());
+        for order in 0..self.problem.orders.len() {
+            costs.extend(self.duties.iter().map(|duty| {
+                (self.preference_s(order, duty.technician, worked) * UNIT).round() as i32
+            }));
+        }
+        if costs.iter().all(|cost| *cost == 0) { Vec::new() } else { costs }
+    }
+
+    pub fn mean_worked_s(&self) -> f64 {
+        let technicians = &self.problem.technicians;
+        let sum: f64 = technicians.iter().map(|technician| f64::from(technician.worked_s)).sum();
+        sum / technicians.len().max(1) as f64
+    }
+
+    /// What sending this technician costs beyond travel, in seconds.
+    pub fn preference_s(&self, order: usize, technician: usize, mean_worked_s: f64) -> f64 {
+        let (order, objective) = (&self.problem.orders[order], &self.problem.objective);
+        let technician = &self.problem.technicians[technician];
+        if order.begun.is_some() {
+            return 0.0;
+        }
+        let stranger = !order.preferred.is_empty() && !order.preferred.contains(&technician.id);
+        let moved = order.promised.as_ref().and_then(|p| p.technician.as_ref()).is_some_and(|id| *id != technician.id);
+        let stars_short = (5.0 - technician.rating.unwrap_or(5.0)) / 5.0;
+        let worked = if mean_worked_s > 0.0 { f64::from(technician.worked_s) / mean_worked_s } else { 0.0 };
+        f64::from(u8::from(stranger)) * objective.continuity_s
+            + f64::from(u8::from(moved)) * objective.moved_s
+            + stars_short * objective.rating_s
+            + (worked / 2.0).min(2.0) * objective.fairness_s
+    }
+}
+
+/// Tiers of the engine, 0 first: by priority, and within one priority promised customers first.
+fn tier(priority: Priority, promised: bool) -> u8 {
+    let rank = match priority {
+        Priority::Urgent => 0,
+        Priority::High => 1,
+        Priority::Normal => 2,
+        Priority::Low => 3,
+    };
+    2 * rank + u8::from(!promised)
+}
+
+/// Orders by tier, then as given.
+fn by_rank(problem: &Problem) -> Vec<usize> {
+    let mut orders: Vec<usize> = (0..problem.orders.len()).collect();
+    let rank = |order: &usize| {
+        let order = &problem.orders[*order];
+        tier(order.priority, order.promised.is_some() || order.begun.is_some())
+    };
+    orders.sort_by_key(rank);
+    orders
+}
+
+/// Different places, numbered.
+#[derive(Default)]
+struct Places {
+    list: Vec<Place>,
+    index: HashMap<(u64, u64), u32>,
+}
+
+impl Places {
+    fn index(&mut self, place: Place) -> u32 {
+        let next = self.list.len() as u32;
+        let index = *self.index.entry(place.key()).or_insert(next);
+        if index == next {
+            self.list.push(place);
+        }
+        index
+    }
+
+    fn table(&self, roads: &dyn Roads) -> model::Travel {
+        let legs = |from: &Place| self.list.iter().map(move |to| (*from, *to)).collect::<Vec<_>>();
+        let seconds = |(from, to): (Place, Place)| {
+            roads.slowest(from, to).map_or(NO_WAY_S, |way| whole(way.seconds).min(i64::from(NO_WAY_S)) as i32)
+        };
+        let time = self.list.iter().flat_map(legs).map(seconds).collect();
+        model::Travel::Table { places: self.list.len() as u32, time, cost: Vec::new() }
+    }
+}
