@@ -37,6 +37,7 @@ mod order;
 mod parts;
 mod place;
 mod rank;
+pub mod routing;
 mod technician;
 mod time;
 
