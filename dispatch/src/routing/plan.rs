@@ -6,7 +6,7 @@ mod timetable;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use timetable::Timetable;
+pub(crate) use timetable::{Step, Timetable};
 
 use super::engine;
 use super::explain::Unassigned;
@@ -165,15 +165,17 @@ impl Route {
 /// The routes of the engine with times, in the order of the duties.
 pub(crate) fn routes(compiled: &Compiled<'_>, found: &engine::Plan) -> Vec<Route> {
     let used = found.routes.iter().enumerate().filter(|(_, route)| route.stops.iter().any(|stop| stop.job.is_some()));
-    used.map(|(duty, route)| {
-        let stops = route.stops.iter().filter_map(|stop| match (stop.job, stop.station) {
-            (Some(job), _) => Some(timetable::Step::Order(job as usize)),
-            (None, Some(supply)) => Some(timetable::Step::Supply(supply as usize)),
-            (None, None) => None,
-        });
-        Timetable::new(compiled, duty).route(&stops.collect::<Vec<_>>())
-    })
-    .collect()
+    used.map(|(duty, route)| Timetable::new(compiled, duty).route(&steps(route))).collect()
+}
+
+/// The stops of a route of the engine.
+pub(crate) fn steps(route: &engine::Route) -> Vec<Step> {
+    let step = |stop: &engine::Stop| match (stop.job, stop.station) {
+        (Some(job), _) => Some(Step::Order(job as usize)),
+        (None, Some(supply)) => Some(Step::Supply(supply as usize)),
+        (None, None) => None,
+    };
+    route.stops.iter().filter_map(step).collect()
 }
 
 /// Sums over the routes.

@@ -9,6 +9,8 @@ mod order;
 mod technician;
 mod travel;
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -146,6 +148,17 @@ impl Problem {
     /// The published JSON schema of a problem.
     pub fn schema() -> serde_json::Value {
         schemars::schema_for!(Self).to_value()
+    }
+}
+
+impl fmt::Display for Time {
+    /// Day and time of day on the problem's clock; the day only where there is more than one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (day, second) = (self.0.div_euclid(86_400), self.0.rem_euclid(86_400));
+        if day != 0 {
+            write!(f, "{day}d ")?;
+        }
+        write!(f, "{:02}:{:02}", second / 3600, second / 60 % 60)
     }
 }
 

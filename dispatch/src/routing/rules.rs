@@ -46,6 +46,11 @@ impl Broken {
         self.0 == 0
     }
 
+    /// How many rules are broken.
+    pub fn count(self) -> u32 {
+        self.0.count_ones()
+    }
+
     pub fn has(self, rule: Self) -> bool {
         self.0 & rule.0 != 0
     }

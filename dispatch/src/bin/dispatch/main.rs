@@ -3,6 +3,9 @@
 //! Each subcommand is a file with its arguments and what it does. Exit codes: 0 done, 1 something
 //! is wrong with the input, 2 wrong usage.
 
+mod formats;
+mod solve;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -15,10 +18,14 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
-enum Command {}
+enum Command {
+    Solve(solve::Solve),
+}
 
 fn main() -> ExitCode {
-    let result: anyhow::Result<()> = match Cli::parse().command {};
+    let result: anyhow::Result<()> = match Cli::parse().command {
+        Command::Solve(arguments) => solve::run(&arguments),
+    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -14,7 +14,10 @@ use crate::routing::problem::{Certificate, Problem, Territory, Time, Window};
 use crate::routing::rules::{Broken, Compiled};
 
 /// Routes tried for each order; the nearest technicians come first.
-const MAX_ROUTES: usize = 40;
+const MAX_ROUTES: usize = 20;
+
+/// Longest overtime worth proposing, beyond what is allowed.
+const MAX_OVERTIME_S: u32 = 4 * 3600;
 
 /// Resolution of a territory that is opened for one order: cells of some 5 km².
 const TERRITORY_RESOLUTION: u8 = 7;
@@ -185,4 +188,137 @@ pub(super) fn remedies(
 
 fn is_time(broken: Broken) -> bool {
     broken == Broken::SHIFT || broken == Broken::WINDOW
+}
+
+/// A change of the kind that lifts a rule, for comparing kinds.
+fn probe(rule: Rule) -> Change {
+    let (technician, missing) = (TechnicianId::from(""), Vec::new());
+    match rule {
+        Rule::Skill => Change::Skills { technician, missing },
+        Rule::Certificate => Change::Certificates { technician, missing },
+        Rule::Territory => Change::Territory { technician, cell: String::new() },
+        Rule::Excluded => Change::Exclusion { technician, order: OrderId::from("") },
+        Rule::Parts => Change::Parts { technician, parts: Vec::new() },
+        _ => Change::Capacity { technician },
+    }
+}
+
+/// What lifts the one rule that stops a technician.
+fn lifting(compiled: &Compiled<'_>, order: usize, duty: usize, rule: Rule) -> Option<Change> {
+    let who = technician(compiled, duty);
+    let of = compiled.duties[duty];
+    let (order, person) = (&compiled.problem.orders[order], &compiled.problem.technicians[of.technician]);
+    let shift = &person.shifts[of.shift];
+    let end = Time(shift.end.0 + i64::from(shift.overtime_s));
+    let holds = |name: &String| {
+        person.certificates.iter().any(|c| c.name == *name && c.valid_until.is_none_or(|until| until >= end))
+    };
+    let without = |names: &[String], has: &dyn Fn(&String) -> bool| -> Vec<String> {
+        names.iter().filter(|name| !has(name)).cloned().collect()
+    };
+    Some(match rule {
+        Rule::Skill => {
+            Change::Skills { technician: who, missing: without(&order.skills, &|name| person.skills.contains(name)) }
+        }
+        Rule::Certificate => {
+            Change::Certificates { technician: who, missing: without(&order.certificates, &holds) }
+        }
+        Rule::Territory => {
+            let cell = Territory::around(order.place, TERRITORY_RESOLUTION)?;
+            Change::Territory { technician: who, cell: cell.to_string() }
+        }
+        Rule::Excluded => Change::Exclusion { technician: who, order: order.id.clone() },
+        Rule::Capacity => Change::Capacity { technician: who },
+        Rule::Parts => Change::Parts { technician: who, parts: order.parts.clone() },
+        _ => return None,
+    })
+}
+
+/// The shortest overtime, the nearest other time, and a visit beyond the capacity, if they help.
+fn shortest(
+    compiled: &Compiled<'_>,
+    found: &engine::Plan,
+    order: usize,
+    duties: impl Iterator<Item = usize>,
+) -> Vec<Change> {
+    let (mut overtime, mut other_time, mut capacity) = (None, None, None);
+    for duty in duties {
+        let is_full = is_full(compiled, found, duty);
+        for route in trials(compiled, found, order, duty, false) {
+            let over = route.back.0 - compiled.span(duty).end.0;
+            if over > 0 && !is_full && overtime.as_ref().is_none_or(|(least, _, _)| over < *least) {
+                overtime = Some((over, technician(compiled, duty), route.shift));
+            }
+            if over <= 0 && is_full && capacity.is_none() {
+                capacity = Some(technician(compiled, duty));
+            }
+        }
+        for route in trials(compiled, found, order, duty, true).filter(|_| !is_full) {
+            let start = start_of(compiled, &route, order);
+            let moved = start.map_or(i64::MAX, |start| away(&compiled.windows(order), start));
+            let fits = route.back.0 <= compiled.span(duty).end.0;
+            if fits && moved > 0 && other_time.as_ref().is_none_or(|(least, _, _)| moved < *least) {
+                other_time = start.map(|start| (moved, start, technician(compiled, duty)));
+            }
+        }
+    }
+    let id = &compiled.problem.orders[order].id;
+    let overtime = overtime.filter(|(over, _, _)| *over <= i64::from(MAX_OVERTIME_S));
+    let overtime =
+        overtime.map(|(over, technician, shift)| Change::Overtime { technician, shift, seconds: over as u32 });
+    let other_time = other_time.map(|(_, start, technician)| Change::Window { order: id.clone(), start, technician });
+    let capacity = capacity.map(|technician| Change::Capacity { technician });
+    [capacity, overtime, other_time].into_iter().flatten().collect()
+}
+
+/// Whether the order fits into the route by time.
+fn room(compiled: &Compiled<'_>, found: &engine::Plan, order: usize, duty: usize) -> bool {
+    let end = compiled.span(duty).end;
+    !is_full(compiled, found, duty) && trials(compiled, found, order, duty, false).any(|route| route.back <= end)
+}
+
+fn is_full(compiled: &Compiled<'_>, found: &engine::Plan, duty: usize) -> bool {
+    let capacity = compiled.problem.technicians[compiled.duties[duty].technician].capacity;
+    capacity.is_some_and(|most| found.routes[duty].jobs().len() >= most as usize)
+}
+
+/// The routes with the order at each position that keep all windows (its own only if not `free`);
+/// the end of the shift is not looked at.
+fn trials<'t>(
+    compiled: &'t Compiled<'_>,
+    found: &engine::Plan,
+    order: usize,
+    duty: usize,
+    free: bool,
+) -> impl Iterator<Item = Route> + 't {
+    let steps = crate::routing::plan::steps(&found.routes[duty]);
+    let first = usize::from(compiled.duties[duty].begun.is_some());
+    (first..=steps.len()).filter_map(move |at| {
+        let mut steps = steps.clone();
+        steps.insert(at, Step::Order(order));
+        let route = Timetable::new(compiled, duty).freeing(free.then_some(order)).route(&steps);
+        let late = route.visits().zip(steps.iter().filter_map(|step| match step {
+            Step::Order(order) => Some(*order),
+            Step::Supply(_) => None,
+        }));
+        let keeps = |(visit, index): (&crate::routing::plan::Visit, usize)| {
+            (free && index == order) || away(&compiled.windows(index), visit.start) == 0
+        };
+        let all = late.into_iter().all(keeps);
+        all.then_some(route)
+    })
+}
+
+fn start_of(compiled: &Compiled<'_>, route: &Route, order: usize) -> Option<Time> {
+    let id = &compiled.problem.orders[order].id;
+    route.stops.iter().find_map(|stop| match stop {
+        Stop::Visit(visit) if visit.order == *id => Some(visit.start),
+        _ => None,
+    })
+}
+
+/// Seconds from a moment to the nearest window; 0 within one.
+fn away(windows: &[Window], at: Time) -> i64 {
+    let gap = |window: &Window| (window.start.0 - at.0).max(at.0 - window.end.0).max(0);
+    windows.iter().map(gap).min().unwrap_or(0)
 }

@@ -39,6 +39,8 @@ pub(crate) struct Timetable<'c, 'p> {
     stops: Vec<Stop>,
     travel_s: i64,
     metres: f64,
+    /// An order that may begin at any time.
+    freed: Option<usize>,
 }
 
 /// Arrival after travelling.
@@ -64,9 +66,15 @@ impl<'c, 'p> Timetable<'c, 'p> {
             stops: Vec::new(),
             travel_s: 0,
             metres: 0.0,
+            freed: None,
             compiled,
             duty,
         }
+    }
+
+    /// Lets an order begin at any time.
+    pub fn freeing(self, order: Option<usize>) -> Self {
+        Self { freed: order, ..self }
     }
 
     /// The route over these steps, each as early as it can be.
@@ -224,6 +232,9 @@ impl<'c, 'p> Timetable<'c, 'p> {
     }
 
     fn first_open(&self, order: usize, at: i64) -> Option<i64> {
+        if self.freed == Some(order) {
+            return Some(at);
+        }
         self.compiled.windows(order).iter().find(|window| at <= window.end.0).map(|window| at.max(window.start.0))
     }
 

@@ -73,6 +73,23 @@ impl<'p> Compiled<'p> {
         rules.when(Broken::PARTS, self.duties[duty].begun != Some(order) && !has_parts)
     }
 
+    /// Rules of time that an order breaks on a duty that has nothing else on it.
+    pub fn broken_times(&self, order: usize, duty: usize) -> Broken {
+        let (span, work_order) = (self.span(duty), &self.problem.orders[order]);
+        let home = self.problem.technicians[self.duties[duty].technician].end_place();
+        let ways = [(self.start(duty), work_order.place), (work_order.place, home)];
+        let [Some(out), Some(back)] = ways.map(|(from, to)| self.roads.slowest(from, to)) else {
+            return Broken::NO_WAY;
+        };
+        let arrive = span.start.0 + whole(out.seconds);
+        let done = i64::from(work_order.service_s) + whole(back.seconds);
+        if arrive + done > span.end.0 {
+            return Broken::SHIFT;
+        }
+        let start = self.windows(order).iter().find(|w| arrive <= w.end.0).map(|w| arrive.max(w.start.0));
+        Broken::default().when(Broken::WINDOW, start.is_none_or(|start| start + done > span.end.0))
+    }
+
     /// First and last moment of a duty, overtime included.
     pub fn span(&self, duty: usize) -> Window {
         let Duty { technician, shift, begun } = self.duties[duty];
