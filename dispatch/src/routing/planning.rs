@@ -57,28 +57,30 @@ pub fn plan_on(
     problem.check()?;
     let compiled = Compiled::new(problem, roads, &[])?;
     let warm = from.map(|plan| warm(&compiled, plan));
-    let found = search(&compiled, limits, warm.as_ref(), 1.0)?;
+    let has_promises = problem.orders.iter().any(|order| order.promised.is_some());
+    let found = search(&compiled, limits, warm.as_ref(), if has_promises { 1.0 - SECOND_SHARE } else { 1.0 })?;
     let released = broken_promises(problem, &found);
     if released.is_empty() {
         return Ok(told(&compiled, &found, from));
     }
     let compiled = Compiled::new(problem, roads, &released)?;
-    let found = search(&compiled, limits, Some(&found), SECOND_SHARE)?;
+    let found = search(&compiled, limits, Some(&found), 1.0)?;
     Ok(told(&compiled, &found, from))
 }
 
-/// Iterations of the second search, as a share of the first.
+/// What is kept of the limit for the second search.
 const SECOND_SHARE: f64 = 0.1;
 
+/// Searches until `until`, a share of the limit, is used up.
 fn search(
     compiled: &Compiled<'_>,
     limits: &Limits<'_>,
     warm: Option<&engine::Plan>,
-    share: f64,
+    until: f64,
 ) -> Result<engine::Plan, InputError> {
-    let iterations = limits.iterations.map(|most| (most as f64 * share) as u64);
+    let iterations = limits.iterations.map(|most| (most as f64 * until) as u64);
     let settings = Settings { seed: limits.seed, threads: limits.threads, iterations, warm };
-    let outcome = engine::solve(&compiled.model, &settings, &|_| (limits.progress)())?;
+    let outcome = engine::solve(&compiled.model, &settings, &|_| (limits.progress)() / until)?;
     Ok(outcome.plan)
 }
 

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use h3o::{CellIndex, LatLng, Resolution};
 
-pub(crate) use compile::{Compiled, NO_WAY_S};
+pub(crate) use compile::Compiled;
 
 use super::problem::{Problem, Technician, Time, WorkOrder};
 

@@ -4,6 +4,7 @@
 //! is wrong with the input, 2 wrong usage.
 
 mod formats;
+mod plan;
 mod solve;
 
 use std::process::ExitCode;
@@ -19,11 +20,13 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Plan(plan::PlanArguments),
     Solve(solve::Solve),
 }
 
 fn main() -> ExitCode {
     let result: anyhow::Result<()> = match Cli::parse().command {
+        Command::Plan(arguments) => plan::run(&arguments),
         Command::Solve(arguments) => solve::run(&arguments),
     };
     match result {

@@ -12,10 +12,10 @@ use crate::routing::problem::{MAX_STATIONS, Problem, Time, Window};
 use crate::routing::travel::{Roads, whole};
 
 /// Travel time that stands for "no way": longer than any span that is planned.
-pub(crate) const NO_WAY_S: i32 = 1 << 27;
+const NO_WAY_S: i32 = 1 << 27;
 
 /// Cost units of one second of travel of a technician whose cost is 1.
-pub(crate) const UNIT: f64 = 16.0;
+const UNIT: f64 = 16.0;
 
 /// A tool that nobody carries: an order with parts that no van holds asks for it.
 const IN_NO_VAN: u64 = 1;
