@@ -75,6 +75,9 @@ pub enum Problem {
     /// A visit already begun outside the working time of its technician.
     #[error("lies in no shift of {0:?}; give the shift it began in")]
     OutsideShifts(String),
+    /// A visit that has begun where there is no road home.
+    #[error("has no road from this visit to where the shift ends; give a matrix with one")]
+    NoWayHome,
     /// More than can be planned at once.
     #[error("has {given} entries; give at most {most}, or plan region by region")]
     TooMany {

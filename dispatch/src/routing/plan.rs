@@ -11,7 +11,7 @@ pub(crate) use timetable::{Step, Timetable};
 use super::engine;
 use super::explain::Unassigned;
 use super::problem::{Problem, Time};
-use super::rules::Compiled;
+use super::rules::{Compiled, mean_worked_s, preference_s};
 use crate::id::{LocationId, OrderId, TechnicianId};
 use crate::order::{PartNeed, Priority};
 
@@ -183,7 +183,7 @@ pub(crate) fn totals(compiled: &Compiled<'_>, routes: &[Route]) -> Totals {
     let problem = compiled.problem;
     let index = super::index_by(&problem.orders, |order| &order.id);
     let technicians = super::index_by(&problem.technicians, |technician| &technician.id);
-    let worked = compiled.mean_worked_s();
+    let worked = mean_worked_s(problem);
     let mut totals = Totals::default();
     let mut is_served = vec![false; problem.orders.len()];
     for route in routes {
@@ -198,7 +198,8 @@ pub(crate) fn totals(compiled: &Compiled<'_>, routes: &[Route]) -> Totals {
             is_served[order] = true;
             totals.served += 1;
             totals.expected_late += visit.lateness_risk;
-            totals.cost_s += compiled.preference_s(order, technician, worked);
+            totals.cost_s +=
+                preference_s(problem, &problem.orders[order], &problem.technicians[technician], worked);
             totals.moved += u32::from(is_moved(problem, order, route, visit));
         }
     }

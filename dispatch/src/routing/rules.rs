@@ -13,7 +13,8 @@ use h3o::{CellIndex, LatLng, Resolution};
 
 pub(crate) use compile::Compiled;
 
-use super::problem::{Problem, Technician, Time, WorkOrder};
+use super::problem::{Problem, Shift, Technician, Time, Window, WorkOrder};
+use crate::place::Place;
 
 /// One shift of one technician.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,104 @@ pub(crate) struct Duty {
     pub shift: usize,
     /// Index of the order whose visit has begun on it.
     pub begun: Option<usize>,
+}
+
+/// A break still due: it begins from `from` to `until`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pause {
+    pub from: i64,
+    pub until: i64,
+    pub duration: i64,
+}
+
+impl Duty {
+    fn technician<'p>(&self, problem: &'p Problem) -> &'p Technician {
+        &problem.technicians[self.technician]
+    }
+
+    /// The shift's data.
+    pub fn shift<'p>(&self, problem: &'p Problem) -> &'p Shift {
+        &self.technician(problem).shifts[self.shift]
+    }
+
+    fn begun<'p>(&self, problem: &'p Problem) -> Option<&'p WorkOrder> {
+        self.begun.map(|order| &problem.orders[order])
+    }
+
+    /// First and last moment, overtime included.
+    pub fn span(&self, problem: &Problem) -> Window {
+        let shift = self.shift(problem);
+        let begun = self.begun(problem).and_then(|order| order.begun.as_ref()).map(|begun| begun.start);
+        let start = begun.unwrap_or(shift.start.max(problem.now));
+        Window { start, end: Time(shift.end.0 + i64::from(shift.overtime_s)).max(start) }
+    }
+
+    /// Where it begins: at the visit that has begun, at the present position, or at the start.
+    pub fn start(&self, problem: &Problem) -> Place {
+        let technician = self.technician(problem);
+        let goes_on = self.shift(problem).start <= problem.now;
+        match self.begun(problem) {
+            Some(order) => order.place,
+            None => technician.position.filter(|_| goes_on).unwrap_or(technician.start),
+        }
+    }
+
+    /// Breaks that are still due, none before the duty begins, apart from each other, and after
+    /// the visit that has begun.
+    pub fn pauses(&self, problem: &Problem) -> Vec<Pause> {
+        let from = self.span(problem).start.0;
+        let busy_until = self.begun(problem).map_or(from, |order| from + order.on_site_s(problem.now));
+        let mut free = from;
+        let mut pauses = Vec::new();
+        for pause in self.shift(problem).breaks.iter().filter(|pause| pause.window.end.0 >= from) {
+            let begin = pause.window.start.0.max(free + 1);
+            let until = pause.window.end.0.max(busy_until).max(begin);
+            free = until + i64::from(pause.duration_s);
+            pauses.push(Pause { from: begin, until, duration: pause.duration_s.into() });
+        }
+        pauses
+    }
+}
+
+/// Mean of the work done before, over the technicians.
+pub(crate) fn mean_worked_s(problem: &Problem) -> f64 {
+    let sum: f64 = problem.technicians.iter().map(|technician| f64::from(technician.worked_s)).sum();
+    sum / problem.technicians.len().max(1) as f64
+}
+
+/// What sending this technician costs beyond travel, in seconds.
+pub(crate) fn preference_s(problem: &Problem, order: &WorkOrder, technician: &Technician, mean_worked_s: f64) -> f64 {
+    let objective = &problem.objective;
+    if order.begun.is_some() {
+        return 0.0;
+    }
+    let stranger = !order.preferred.is_empty() && !order.preferred.contains(&technician.id);
+    let moved = order.promised.as_ref().and_then(|p| p.technician.as_ref()).is_some_and(|id| *id != technician.id);
+    let stars_short = (5.0 - technician.rating.unwrap_or(5.0)) / 5.0;
+    let worked = if mean_worked_s > 0.0 { f64::from(technician.worked_s) / mean_worked_s } else { 0.0 };
+    f64::from(u8::from(stranger)) * objective.continuity_s
+        + f64::from(u8::from(moved)) * objective.moved_s
+        + stars_short * objective.rating_s
+        + (worked / 2.0).min(2.0) * objective.fairness_s
+}
+
+/// When the work on an order may begin: at least one window, apart from each other. A promise
+/// binds unless it is given up.
+pub(crate) fn windows(order: &WorkOrder, keeps_promise: bool, span: Window) -> Vec<Window> {
+    if let Some(begun) = &order.begun {
+        return vec![Window { start: begun.start, end: begun.start }];
+    }
+    if let Some(promise) = order.promised.as_ref().filter(|_| keeps_promise) {
+        return vec![promise.window];
+    }
+    let mut windows: Vec<Window> = Vec::with_capacity(order.windows.len().max(1));
+    for window in &order.windows {
+        match windows.last_mut() {
+            Some(last) if window.start <= last.end => last.end = last.end.max(window.end),
+            _ => windows.push(*window),
+        }
+    }
+    if windows.is_empty() { vec![span] } else { windows }
 }
 
 /// Rules an order breaks on a duty, as bits.
@@ -70,20 +169,20 @@ impl std::ops::BitOr for Broken {
 
 /// Names as bits, a word for each 64 of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-struct Mask(Vec<u64>);
+pub(crate) struct Mask(Vec<u64>);
 
 impl Mask {
-    fn of(bits: impl Iterator<Item = usize>, len: usize) -> Self {
+    pub fn of(bits: impl Iterator<Item = usize>, len: usize) -> Self {
         let mut words = vec![0; len.div_ceil(64)];
         bits.for_each(|bit| words[bit / 64] |= 1 << (bit % 64));
         Self(words)
     }
 
-    fn covers(&self, needed: &Self) -> bool {
+    pub fn covers(&self, needed: &Self) -> bool {
         needed.0.iter().zip(&self.0).all(|(needed, held)| needed & !held == 0)
     }
 
-    fn holds(&self, bit: usize) -> bool {
+    pub fn holds(&self, bit: usize) -> bool {
         self.0.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1)
     }
 }
@@ -110,6 +209,7 @@ impl Masks {
         let of = |names: &[String], index: &HashMap<&String, usize>| {
             Mask::of(names.iter().filter_map(|name| index.get(name).copied()), index.len())
         };
+        let territories = Territories::new(problem);
         let excluded = |order: &WorkOrder| {
             Mask::of(order.excluded.iter().filter_map(|id| technicians.get(id).copied()), technicians.len())
         };
@@ -118,7 +218,7 @@ impl Masks {
             certificates_needed: problem.orders.iter().map(|order| of(&order.certificates, &certificates)).collect(),
             skills: problem.technicians.iter().map(|technician| of(&technician.skills, &skills)).collect(),
             certificates: duties.iter().map(|duty| valid(problem, duty, &certificates)).collect(),
-            territory: territories(problem),
+            territory: problem.orders.iter().map(|order| territories.of(order.place)).collect(),
             excluded: problem.orders.iter().map(excluded).collect(),
         }
     }
@@ -149,29 +249,40 @@ fn valid(problem: &Problem, duty: &Duty, index: &HashMap<&String, usize>) -> Mas
     Mask::of(holds.filter_map(|certificate| index.get(&certificate.name).copied()), index.len())
 }
 
-/// For each order, the technicians who go there.
-fn territories(problem: &Problem) -> Vec<Mask> {
-    let len = problem.technicians.len();
-    let everywhere = Mask::of((0..len).filter(|&t| problem.technicians[t].territories.is_empty()), len);
-    let mut by_cell: HashMap<CellIndex, Mask> = HashMap::new();
-    for (t, technician) in problem.technicians.iter().enumerate() {
-        for territory in &technician.territories {
-            let mask = by_cell.entry(territory.0).or_insert_with(|| Mask::of([].into_iter(), len));
-            mask.0[t / 64] |= 1 << (t % 64);
+/// Which technicians go where.
+#[derive(Debug)]
+pub(crate) struct Territories {
+    everywhere: Mask,
+    by_cell: HashMap<CellIndex, Mask>,
+    resolutions: Vec<Resolution>,
+}
+
+impl Territories {
+    pub fn new(problem: &Problem) -> Self {
+        let len = problem.technicians.len();
+        let everywhere = Mask::of((0..len).filter(|&t| problem.technicians[t].territories.is_empty()), len);
+        let mut by_cell: HashMap<CellIndex, Mask> = HashMap::new();
+        for (t, technician) in problem.technicians.iter().enumerate() {
+            for territory in &technician.territories {
+                let mask = by_cell.entry(territory.0).or_insert_with(|| Mask::of([].into_iter(), len));
+                mask.0[t / 64] |= 1 << (t % 64);
+            }
         }
+        let mut resolutions: Vec<Resolution> = by_cell.keys().map(|cell| cell.resolution()).collect();
+        resolutions.sort();
+        resolutions.dedup();
+        Self { everywhere, by_cell, resolutions }
     }
-    let mut resolutions: Vec<Resolution> = by_cell.keys().map(|cell| cell.resolution()).collect();
-    resolutions.sort();
-    resolutions.dedup();
-    let of_order = |order: &WorkOrder| {
-        let mut mask = everywhere.clone();
-        let Ok(point) = LatLng::new(order.place.lat, order.place.lon) else { return mask };
-        for cell in resolutions.iter().filter_map(|resolution| by_cell.get(&point.to_cell(*resolution))) {
+
+    /// The technicians who go to a place.
+    pub fn of(&self, place: Place) -> Mask {
+        let mut mask = self.everywhere.clone();
+        let Ok(point) = LatLng::new(place.lat, place.lon) else { return mask };
+        for cell in self.resolutions.iter().filter_map(|resolution| self.by_cell.get(&point.to_cell(*resolution))) {
             mask.0.iter_mut().zip(&cell.0).for_each(|(word, more)| *word |= more);
         }
         mask
-    };
-    problem.orders.iter().map(of_order).collect()
+    }
 }
 
 fn numbered<'a, N: std::hash::Hash + Eq>(names: impl Iterator<Item = &'a N>) -> HashMap<&'a N, usize> {

@@ -9,12 +9,15 @@ use super::{MAX_REMEDIES, Rule, technician};
 use crate::id::{OrderId, TechnicianId};
 use crate::order::PartNeed;
 use crate::routing::engine;
-use crate::routing::plan::{Route, Step, Stop, Timetable};
+use crate::routing::plan::{Route, Step, Stop, Timetable, Visit};
 use crate::routing::problem::{Certificate, Problem, Territory, Time, Window};
 use crate::routing::rules::{Broken, Compiled};
 
 /// Routes tried for each order; the nearest technicians come first.
 const MAX_ROUTES: usize = 20;
+
+/// Pick-ups tried for each position.
+const MAX_SUPPLIES: usize = 3;
 
 /// Longest overtime worth proposing, beyond what is allowed.
 const MAX_OVERTIME_S: u32 = 4 * 3600;
@@ -290,23 +293,56 @@ fn trials<'t>(
     order: usize,
     duty: usize,
     free: bool,
-) -> impl Iterator<Item = Route> + 't {
+) -> impl Iterator<Item = Route> {
     let steps = crate::routing::plan::steps(&found.routes[duty]);
     let first = usize::from(compiled.duties[duty].begun.is_some());
-    (first..=steps.len()).filter_map(move |at| {
-        let mut steps = steps.clone();
-        steps.insert(at, Step::Order(order));
-        let route = Timetable::new(compiled, duty).freeing(free.then_some(order)).route(&steps);
-        let late = route.visits().zip(steps.iter().filter_map(|step| match step {
+    let inserted = (first..=steps.len()).flat_map(move |at| {
+        let equipped = equipments(compiled, &steps, order, duty, at);
+        let steps = steps.clone();
+        equipped.into_iter().map(move |new| {
+            let mut steps = steps.clone();
+            steps.splice(at..at, new);
+            steps
+        })
+    });
+    inserted.filter_map(move |steps| {
+        let route = Timetable::new(compiled, duty).trying(free.then_some(order)).route(&steps);
+        let orders = steps.iter().filter_map(|step| match step {
             Step::Order(order) => Some(*order),
             Step::Supply(_) => None,
-        }));
-        let keeps = |(visit, index): (&crate::routing::plan::Visit, usize)| {
+        });
+        let keeps = |(visit, index): (&Visit, usize)| {
             (free && index == order) || away(&compiled.windows(index), visit.start) == 0
         };
-        let all = late.into_iter().all(keeps);
+        let all = route.visits().zip(orders).all(keeps);
         all.then_some(route)
     })
+}
+
+/// What can be put at a position so that the order has its parts: the visit alone, or after a
+/// pick-up.
+fn equipments(compiled: &Compiled<'_>, steps: &[Step], order: usize, duty: usize, at: usize) -> Vec<Vec<Step>> {
+    let visit = Step::Order(order);
+    let needs = compiled.model.jobs[order].needs.as_ref();
+    let Some(needs) = needs else { return vec![vec![visit]] };
+    let supplied_by = |until: usize, stations: u64| {
+        steps[..until].iter().any(|step| matches!(step, Step::Supply(supply) if stations >> supply & 1 == 1))
+    };
+    let mut left = compiled.model.vehicles[duty].parts.clone();
+    for (index, step) in steps.iter().enumerate() {
+        if let Step::Order(other) = step
+            && let Some(taken) = &compiled.model.jobs[*other].needs
+            && !supplied_by(index, taken.stations)
+        {
+            left.iter_mut().zip(&taken.parts).for_each(|(left, taken)| *left -= taken);
+        }
+    }
+    let on_board = needs.tools == 0 && needs.parts.iter().zip(&left).all(|(needed, left)| needed <= left);
+    if on_board || supplied_by(at, needs.stations) {
+        return vec![vec![visit]];
+    }
+    let supplies = (0..compiled.supplies.list.len()).filter(|supply| needs.stations >> supply & 1 == 1);
+    supplies.take(MAX_SUPPLIES).map(|supply| vec![Step::Supply(supply), visit]).collect()
 }
 
 fn start_of(compiled: &Compiled<'_>, route: &Route, order: usize) -> Option<Time> {

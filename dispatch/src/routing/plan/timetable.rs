@@ -8,7 +8,7 @@ use crate::id::PartId;
 use crate::order::PartNeed;
 use crate::place::Place;
 use crate::routing::problem::{Time, Window};
-use crate::routing::rules::Compiled;
+use crate::routing::rules::{Compiled, Pause};
 use crate::routing::travel::{Way, whole};
 
 /// What a route is made of.
@@ -18,14 +18,6 @@ pub(crate) enum Step {
     Order(usize),
     /// Index of a supply.
     Supply(usize),
-}
-
-/// A break that is still to come.
-#[derive(Debug, Clone, Copy)]
-struct Pause {
-    from: i64,
-    until: i64,
-    duration: i64,
 }
 
 /// Walks one duty.
@@ -41,6 +33,8 @@ pub(crate) struct Timetable<'c, 'p> {
     metres: f64,
     /// An order that may begin at any time.
     freed: Option<usize>,
+    /// Whether every hour is taken for the slowest, as the search does.
+    is_cautious: bool,
 }
 
 /// Arrival after travelling.
@@ -53,13 +47,8 @@ struct Arrival {
 impl<'c, 'p> Timetable<'c, 'p> {
     pub fn new(compiled: &'c Compiled<'p>, duty: usize) -> Self {
         let start = compiled.span(duty).start.0;
-        let pauses = compiled.model.vehicles[duty].breaks.iter().map(|pause| Pause {
-            from: compiled.time(pause.from).0,
-            until: compiled.time(pause.until).0,
-            duration: i64::from(pause.duration),
-        });
         Self {
-            pauses: pauses.collect(),
+            pauses: compiled.duties[duty].pauses(compiled.problem),
             place: compiled.start(duty),
             clock: start,
             moment: Moment::certain(start),
@@ -67,14 +56,15 @@ impl<'c, 'p> Timetable<'c, 'p> {
             travel_s: 0,
             metres: 0.0,
             freed: None,
+            is_cautious: false,
             compiled,
             duty,
         }
     }
 
-    /// Lets an order begin at any time.
-    pub fn freeing(self, order: Option<usize>) -> Self {
-        Self { freed: order, ..self }
+    /// For trying out: at the slowest hour, and with an order that may begin at any time.
+    pub fn trying(self, freed: Option<usize>) -> Self {
+        Self { freed, is_cautious: true, ..self }
     }
 
     /// The route over these steps, each as early as it can be.
@@ -131,7 +121,9 @@ impl<'c, 'p> Timetable<'c, 'p> {
     fn go(&mut self, to: Place) -> Arrival {
         let none = Way { seconds: 0.0, metres: 0.0 };
         // The engine found the way passable; a router that answers otherwise now is shown as no time.
-        let way = self.compiled.roads.way(self.place, to, Time(self.clock)).unwrap_or(none);
+        let roads = self.compiled.roads;
+        let way = if self.is_cautious { roads.slowest(self.place, to) } else { roads.way(self.place, to, Time(self.clock)) };
+        let way = way.unwrap_or(none);
         let travel_s = whole(way.seconds);
         self.moment = self.moment.after(travel_s, self.compiled.problem.objective.spread);
         let at = self.pass(travel_s);
@@ -186,7 +178,7 @@ impl<'c, 'p> Timetable<'c, 'p> {
 
     fn visit(&mut self, order: usize, parts_from: Option<crate::id::LocationId>) {
         let work_order = &self.compiled.problem.orders[order];
-        let service = i64::from(work_order.service_s);
+        let service = work_order.on_site_s(self.compiled.problem.now);
         let way = self.go(work_order.place);
         let start = self.begin(service, |table, at| table.first_open(order, at));
         let close = self.close(order, start);

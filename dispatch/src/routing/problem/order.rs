@@ -43,7 +43,8 @@ pub struct WorkOrder {
     /// Technicians who must not go.
     #[serde(default)]
     pub excluded: Vec<TechnicianId>,
-    /// A visit already begun: it stays with its technician and its start.
+    /// A visit already begun: it stays with its technician and its start, and lasts until `now` at
+    /// least.
     #[serde(default)]
     pub begun: Option<Assignment>,
 }
@@ -70,6 +71,12 @@ pub struct Assignment {
 }
 
 impl WorkOrder {
+    /// Time on site: a visit that has begun and should be over goes on until `now`.
+    pub(crate) fn on_site_s(&self, now: Time) -> i64 {
+        let so_far = self.begun.as_ref().map_or(0, |begun| now.0 - begun.start.0);
+        i64::from(self.service_s).max(so_far)
+    }
+
     /// An order of normal priority that needs nothing special.
     pub fn new(id: impl Into<OrderId>, place: Place, service_s: u32) -> Self {
         Self {

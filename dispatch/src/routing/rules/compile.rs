@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::parts::{Supplies, supplies};
-use super::{Broken, Duty, Masks, duties};
+use super::{Broken, Duty, Masks, Pause, duties, mean_worked_s, preference_s, windows};
 use crate::error::{InputError, Problem as Wrong};
 use crate::order::{PartNeed, Priority};
 use crate::place::Place;
@@ -25,6 +25,10 @@ pub(crate) struct Compiled<'p> {
     pub problem: &'p Problem,
     pub roads: &'p dyn Roads,
     pub duties: Vec<Duty>,
+    /// By duty: first and last moment, overtime included.
+    spans: Vec<Window>,
+    /// By duty: what stops it from doing anything at all.
+    stopped: Vec<Broken>,
     pub masks: Masks,
     pub supplies: Supplies,
     pub model: Model,
@@ -49,7 +53,10 @@ impl<'p> Compiled<'p> {
         let masks = Masks::new(problem, &duties);
         let supplies = Supplies::new(problem, &by_rank(problem));
         let origin = problem.span().start.0;
-        let mut compiled = Self { problem, roads, duties, masks, supplies, model: Model::default(), origin, released };
+        let spans = duties.iter().map(|duty| finish_begun(problem, roads, duty)).collect::<Result<Vec<_>, _>>()?;
+        let stopped = duties.iter().zip(&spans).map(|(duty, span)| stopped(problem, roads, duty, *span)).collect();
+        let model = Model::default();
+        let mut compiled = Self { problem, roads, duties, spans, stopped, masks, supplies, model, origin, released };
         let mut places = Places::default();
         compiled.model.vehicles = (0..compiled.duties.len()).map(|duty| compiled.vehicle(duty, &mut places)).collect();
         compiled.add_jobs(&mut places);
@@ -70,7 +77,7 @@ impl<'p> Compiled<'p> {
         let rules = self.masks.broken(self.problem, order, duty, &self.duties[duty]);
         let technician = self.duties[duty].technician;
         let has_parts = self.supplies.of_order[order] != 0 || Supplies::van_has(self.problem, order, technician);
-        rules.when(Broken::PARTS, self.duties[duty].begun != Some(order) && !has_parts)
+        rules.when(Broken::PARTS, self.duties[duty].begun != Some(order) && !has_parts) | self.stopped[duty]
     }
 
     /// Rules of time that an order breaks on a duty that has nothing else on it.
@@ -92,22 +99,17 @@ impl<'p> Compiled<'p> {
 
     /// First and last moment of a duty, overtime included.
     pub fn span(&self, duty: usize) -> Window {
-        let Duty { technician, shift, begun } = self.duties[duty];
-        let shift = &self.problem.technicians[technician].shifts[shift];
-        let begun = begun.and_then(|order| self.problem.orders[order].begun.as_ref()).map(|begun| begun.start);
-        let start = begun.unwrap_or(shift.start.max(self.problem.now));
-        Window { start, end: Time(shift.end.0 + i64::from(shift.overtime_s)).max(start) }
+        self.spans[duty]
     }
 
-    /// Where a duty begins: at the visit that has begun, at the present position, or at the start.
+    /// Where a duty begins.
     pub fn start(&self, duty: usize) -> Place {
-        let Duty { technician, shift, begun } = self.duties[duty];
-        let technician = &self.problem.technicians[technician];
-        let goes_on = technician.shifts[shift].start <= self.problem.now;
-        match begun {
-            Some(order) => self.problem.orders[order].place,
-            None => technician.position.filter(|_| goes_on).unwrap_or(technician.start),
-        }
+        self.duties[duty].start(self.problem)
+    }
+
+    /// When the work on an order may begin.
+    pub fn windows(&self, order: usize) -> Vec<Window> {
+        windows(&self.problem.orders[order], !self.released.contains(&order), self.problem.span())
     }
 
     fn moment(&self, time: Time) -> i32 {
@@ -121,7 +123,8 @@ impl<'p> Compiled<'p> {
         let span = self.span(duty);
         Vehicle {
             start: places.index(self.start(duty)),
-            end: Some(places.index(technician.end_place())),
+            // One who cannot be home in time does nothing; an empty route needs an end all the same.
+            end: self.stopped[duty].is_none().then(|| places.index(technician.end_place())),
             from: self.moment(span.start),
             until: self.moment(span.end),
             overtime_from: self.moment(shift.end),
@@ -135,27 +138,14 @@ impl<'p> Compiled<'p> {
         }
     }
 
-    /// Breaks as the engine wants them: not before the duty begins, apart from each other, and
-    /// after the visit that has begun.
     fn breaks(&self, duty: usize) -> Vec<model::Break> {
-        let span = self.span(duty);
-        let Duty { technician, shift, begun } = self.duties[duty];
-        let busy_until = begun.map_or(span.start.0, |order| {
-            span.start.0 + i64::from(self.problem.orders[order].service_s)
-        });
-        let mut free = span.start.0;
-        let mut breaks = Vec::new();
-        for pause in &self.problem.technicians[technician].shifts[shift].breaks {
-            if pause.window.end.0 < span.start.0 {
-                continue;
-            }
-            let from = pause.window.start.0.max(free + 1);
-            let until = pause.window.end.0.max(busy_until).max(from);
-            free = until + i64::from(pause.duration_s);
-            let moment = |at: i64| self.moment(Time(at));
-            breaks.push(model::Break { from: moment(from), until: moment(until), duration: pause.duration_s as i32 });
-        }
-        breaks
+        let moment = |at: i64| self.moment(Time(at));
+        let of = |pause: Pause| model::Break {
+            from: moment(pause.from),
+            until: moment(pause.until),
+            duration: pause.duration as i32,
+        };
+        self.duties[duty].pauses(self.problem).into_iter().map(of).collect()
     }
 
     /// What the van holds of each kind; of a technician's duties only the first has it.
@@ -193,7 +183,7 @@ impl<'p> Compiled<'p> {
         let duty = self.duties.iter().position(|duty| duty.begun == Some(index));
         Job {
             place: places.index(order.place),
-            service: order.service_s as i32,
+            service: order.on_site_s(self.problem.now) as i32,
             windows: self.model_windows(index),
             tier: tier(order.priority, order.promised.is_some() || order.begun.is_some()),
             vehicles,
@@ -213,28 +203,6 @@ impl<'p> Compiled<'p> {
         let of = |window: &Window| model::Window { open: moment(window.start), close: moment(window.end) };
         let never = model::Window { open: -model::LIMIT, close: -model::LIMIT };
         if windows.is_empty() { vec![never] } else { windows.iter().map(of).collect() }
-    }
-
-    /// When the work on an order may begin; at least one window, apart from each other.
-    pub fn windows(&self, index: usize) -> Vec<Window> {
-        let order = &self.problem.orders[index];
-        if let Some(begun) = &order.begun {
-            return vec![Window { start: begun.start, end: begun.start }];
-        }
-        if let Some(promise) = order.promised.as_ref().filter(|_| !self.released.contains(&index)) {
-            return vec![promise.window];
-        }
-        let mut windows: Vec<Window> = Vec::with_capacity(order.windows.len().max(1));
-        for window in &order.windows {
-            match windows.last_mut() {
-                Some(last) if window.start <= last.end => last.end = last.end.max(window.end),
-                _ => windows.push(*window),
-            }
-        }
-        if windows.is_empty() {
-            windows.push(self.problem.span());
-        }
-        windows
     }
 
     fn needs(&self, order: usize) -> Option<Needs> {
@@ -263,37 +231,43 @@ impl<'p> Compiled<'p> {
 
     /// What each order costs on each duty beyond travel; empty if nothing does.
     fn preferences(&self) -> Vec<i32> {
-        let worked = self.mean_worked_s();
+        let worked = mean_worked_s(self.problem);
         let mut costs = Vec::with_capacity(self.problem.orders.len() * self.duties.len());
-        for order in 0..self.problem.orders.len() {
-            costs.extend(self.duties.iter().map(|duty| {
-                (self.preference_s(order, duty.technician, worked) * UNIT).round() as i32
-            }));
+        for order in &self.problem.orders {
+            let cost = |duty: &Duty| {
+                let technician = &self.problem.technicians[duty.technician];
+                (preference_s(self.problem, order, technician, worked) * UNIT).round() as i32
+            };
+            costs.extend(self.duties.iter().map(cost));
         }
         if costs.iter().all(|cost| *cost == 0) { Vec::new() } else { costs }
     }
+}
 
-    pub fn mean_worked_s(&self) -> f64 {
-        let technicians = &self.problem.technicians;
-        let sum: f64 = technicians.iter().map(|technician| f64::from(technician.worked_s)).sum();
-        sum / technicians.len().max(1) as f64
-    }
+/// The span of a duty: work that has begun is finished, and the way home driven, whatever overtime
+/// that takes.
+fn finish_begun(problem: &Problem, roads: &dyn Roads, duty: &Duty) -> Result<Window, InputError> {
+    let mut span = duty.span(problem);
+    let Some(index) = duty.begun else { return Ok(span) };
+    let order = &problem.orders[index];
+    let home = problem.technicians[duty.technician].end_place();
+    let Some(way) = roads.slowest(order.place, home) else {
+        return Err(InputError::new("begun.technician", Wrong::NoWayHome).at("orders", index));
+    };
+    let breaks: i64 = duty.pauses(problem).iter().map(|pause| pause.duration).sum();
+    span.end = span.end.max(Time(span.start.0 + order.on_site_s(problem.now) + breaks + whole(way.seconds)));
+    Ok(span)
+}
 
-    /// What sending this technician costs beyond travel, in seconds.
-    pub fn preference_s(&self, order: usize, technician: usize, mean_worked_s: f64) -> f64 {
-        let (order, objective) = (&self.problem.orders[order], &self.problem.objective);
-        let technician = &self.problem.technicians[technician];
-        if order.begun.is_some() {
-            return 0.0;
+/// Whether nothing can be done because even the way straight home does not fit.
+fn stopped(problem: &Problem, roads: &dyn Roads, duty: &Duty, span: Window) -> Broken {
+    let home = problem.technicians[duty.technician].end_place();
+    let breaks: i64 = duty.pauses(problem).iter().map(|pause| pause.duration).sum();
+    match roads.slowest(duty.start(problem), home) {
+        None => Broken::NO_WAY,
+        Some(way) => {
+            Broken::default().when(Broken::SHIFT, span.start.0 + whole(way.seconds) + breaks > span.end.0)
         }
-        let stranger = !order.preferred.is_empty() && !order.preferred.contains(&technician.id);
-        let moved = order.promised.as_ref().and_then(|p| p.technician.as_ref()).is_some_and(|id| *id != technician.id);
-        let stars_short = (5.0 - technician.rating.unwrap_or(5.0)) / 5.0;
-        let worked = if mean_worked_s > 0.0 { f64::from(technician.worked_s) / mean_worked_s } else { 0.0 };
-        f64::from(u8::from(stranger)) * objective.continuity_s
-            + f64::from(u8::from(moved)) * objective.moved_s
-            + stars_short * objective.rating_s
-            + (worked / 2.0).min(2.0) * objective.fairness_s
     }
 }
 
