@@ -78,6 +78,12 @@ pub enum Problem {
     /// A visit that has begun where there is no road home.
     #[error("has no road from this visit to where the shift ends; give a matrix with one")]
     NoWayHome,
+    /// An order that no technician has.
+    #[error("{0:?} is on no route; put it on one first")]
+    NotOnARoute(String),
+    /// A technician who cannot take an order as things are.
+    #[error("{0:?} cannot take it as things are; ask for the candidates again")]
+    CannotTake(String),
     /// More than can be planned at once.
     #[error("has {given} entries; give at most {most}, or plan region by region")]
     TooMany {

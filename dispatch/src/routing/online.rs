@@ -18,16 +18,14 @@ mod offers;
 
 use std::collections::HashMap;
 
-use h3o::{CellIndex, LatLng, Resolution};
-
 pub use candidates::{Candidate, Candidates, Excluded, Price};
 pub use events::{Effect, Event};
 pub use offers::Offer;
 
 use super::plan::{Plan, Route, Stop};
 use super::planning::{self, Limits};
-use super::problem::{Problem, Time, Window, WorkOrder};
-use super::rules::{Duty, Mask, Pause, Territories, duties, mean_worked_s, windows};
+use super::problem::{Problem, Time, Window};
+use super::rules::{Duty, Mask, Territories, duties, mean_worked_s, windows};
 use crate::error::InputError;
 use crate::id::{OrderId, TechnicianId};
 use crate::order::PartNeed;
@@ -66,7 +64,10 @@ pub struct Board {
     problem: Problem,
     version: u64,
     ruler: Ruler,
+    /// By technician, as given, and shift.
     lines: Vec<Line>,
+    /// By technician: the first of the lines.
+    first_line: Vec<usize>,
     index: HashMap<OrderId, u32>,
     crew: Crew,
     stock: Stock,
@@ -104,6 +105,7 @@ impl Board {
         let mut board = Self {
             version: plan.version,
             lines: Vec::new(),
+            first_line: Vec::new(),
             changed: None,
             problem,
             ruler,
@@ -144,6 +146,14 @@ impl Board {
             lines.push(line);
         }
         self.lines = lines;
+        self.number_lines();
+    }
+
+    fn number_lines(&mut self) {
+        self.first_line = vec![usize::MAX; self.problem.technicians.len()];
+        for (index, line) in self.lines.iter().enumerate().rev() {
+            self.first_line[line.technician] = index;
+        }
     }
 
     fn empty_line(&self, duty: &Duty) -> Line {
@@ -170,12 +180,8 @@ impl Board {
                 Some(self.order_node(order, Some(visit.start)))
             }
             Stop::PickUp(pick_up) => {
-                let station = self.problem.stations.iter().find(|station| station.id == pick_up.station)?;
-                let what = What::PickUp(pick_up.station.clone(), pick_up.parts.clone());
-                let open = ready(station, &pick_up.parts).max(self.problem.now);
-                let mut node = Node::at(what, station.place, Window { start: open, end: Time(i64::MAX / 4) });
-                node.service_s = station.pick_up_s.into();
-                Some(node)
+                let station = self.problem.stations.iter().position(|station| station.id == pick_up.station)?;
+                Some(self.pick_up_node(station, &pick_up.parts))
             }
             Stop::Break { .. } => None,
         }
@@ -328,7 +334,7 @@ impl Stock {
                 }
                 Stop::PickUp(pick_up) => {
                     let station = problem.stations.iter().position(|station| station.id == pick_up.station);
-                    station.into_iter().for_each(|station| self.take_station(station, &pick_up.parts));
+                    station.into_iter().for_each(|station| self.take_station(station, &pick_up.parts, 1));
                 }
                 _ => {}
             }
@@ -341,9 +347,9 @@ impl Stock {
         }
     }
 
-    fn take_station(&mut self, station: usize, needs: &[PartNeed]) {
+    fn take_station(&mut self, station: usize, needs: &[PartNeed], sign: i64) {
         for need in needs {
-            *self.stations.entry((station, need.part.clone())).or_default() -= i64::from(need.quantity);
+            *self.stations.entry((station, need.part.clone())).or_default() -= sign * i64::from(need.quantity);
         }
     }
 
@@ -366,6 +372,3 @@ fn ready(station: &super::Station, needs: &[PartNeed]) -> Time {
     let of = |need: &PartNeed| station.stock.iter().find(|stock| stock.part == need.part).and_then(|stock| stock.ready);
     needs.iter().filter_map(of).max().unwrap_or(Time(0))
 }
-
-#[cfg(test)]
-mod tests;

@@ -22,7 +22,7 @@ pub struct Way {
 
 /// Tells how long the way is: the seam for a road router. An implementation must answer the same
 /// question always the same; a later departure must not arrive earlier.
-pub trait Roads: Sync {
+pub trait Roads: Send + Sync {
     /// The way when leaving at `leave`; `None`: there is none.
     fn way(&self, from: Place, to: Place, leave: Time) -> Option<Way>;
 

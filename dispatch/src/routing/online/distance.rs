@@ -28,7 +28,7 @@ pub(crate) struct Ruler {
 enum Kind {
     /// Seconds a metre of the great circle, and a leg's fixed seconds.
     Globe { pace: f64, stop_s: f64 },
-    Roads(Box<dyn Roads + Send>),
+    Roads(Box<dyn Roads>),
 }
 
 impl std::fmt::Debug for Ruler {

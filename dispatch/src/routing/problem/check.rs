@@ -116,6 +116,23 @@ impl Problem {
 }
 
 impl WorkOrder {
+    /// Checks an order that comes alone, against what the problem knows.
+    pub(crate) fn check_alone(&self, problem: &Problem) -> Result<(), InputError> {
+        let mut named = self.named().peekable();
+        let technicians = match named.peek() {
+            None => HashMap::new(),
+            Some(_) => problem.technicians.iter().enumerate().map(|(i, t)| (&t.id, i)).collect(),
+        };
+        self.check(&technicians)
+    }
+
+    /// The technicians it names.
+    fn named(&self) -> impl Iterator<Item = &TechnicianId> {
+        let promised = self.promised.iter().filter_map(|promise| promise.technician.as_ref());
+        let begun = self.begun.iter().map(|begun| &begun.technician);
+        self.preferred.iter().chain(&self.excluded).chain(promised).chain(begun)
+    }
+
     fn check(&self, technicians: &HashMap<&TechnicianId, usize>) -> Result<(), InputError> {
         self.id.check("id")?;
         self.place.check().map_err(|e| e.within("place"))?;
