@@ -53,6 +53,51 @@ pub enum Problem {
     /// Not sorted, or overlapping with the one before.
     #[error("begins before the one before it ends; sort them and let none overlap")]
     Overlap,
+    /// A window of a planning problem that ends before it begins.
+    #[error("is {end}, before the start ({start}); give {start} or later")]
+    ReversedWindow {
+        /// Start, in seconds.
+        start: i64,
+        /// End, in seconds.
+        end: i64,
+    },
+    /// A shift that ends when it begins, or before.
+    #[error("is {end}, which leaves no time after the start ({start}); give a later end, or no shift for leave")]
+    EmptyShift {
+        /// Start, in seconds.
+        start: i64,
+        /// End, in seconds.
+        end: i64,
+    },
+    /// A break that does not lie within its shift.
+    #[error("lets the break reach beyond its shift; keep it inside")]
+    OutsideShift,
+    /// A visit already begun outside the working time of its technician.
+    #[error("lies in no shift of {0:?}; give the shift it began in")]
+    OutsideShifts(String),
+    /// A visit that has begun where there is no road home.
+    #[error("has no road from this visit to where the shift ends; give a matrix with one")]
+    NoWayHome,
+    /// An order that no technician has.
+    #[error("{0:?} is on no route; put it on one first")]
+    NotOnARoute(String),
+    /// A technician who cannot take an order as things are.
+    #[error("{0:?} cannot take it as things are; ask for the candidates again")]
+    CannotTake(String),
+    /// More than can be planned at once.
+    #[error("has {given} entries; give at most {most}, or plan region by region")]
+    TooMany {
+        /// Entries given.
+        given: usize,
+        /// Most entries allowed.
+        most: usize,
+    },
+    /// H3 cells of different resolutions where one is needed.
+    #[error("has another resolution than the first cell; give one resolution")]
+    Resolution,
+    /// Text that is no JSON, or JSON of another shape.
+    #[error("{0}")]
+    Json(String),
     /// A control character in an id.
     #[error("{0:?} has a control character; use printable text")]
     ControlCharacter(String),

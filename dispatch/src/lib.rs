@@ -33,22 +33,21 @@
 
 mod error;
 mod id;
-mod kit;
-mod location;
 mod order;
+mod parts;
 mod place;
 mod rank;
-mod source;
+pub mod routing;
 mod technician;
 mod time;
 
 pub use error::{InputError, Problem};
 pub use id::{FaultId, LocationId, OrderId, PartId, TechnicianId};
-pub use kit::{Cents, Kit, KitPolicy, choose_kit};
-pub use location::{Location, LocationKind, LocationTree};
 pub use order::{FaultBelief, Order, PartNeed, Priority};
+pub use parts::{
+    Cents, Kit, KitPolicy, Location, LocationKind, LocationTree, Pick, SourcePlan, StockLevel, choose_kit, source_parts,
+};
 pub use place::{Leg, Place, TravelModel, distance_km};
 pub use rank::{Candidate, Exclusion, ExclusionReason, Ranking, Term, TermName, Weights, rank};
-pub use source::{Pick, SourcePlan, StockLevel, source_parts};
 pub use technician::Technician;
 pub use time::{DailyShift, TimeWindow};

@@ -1,5 +1,6 @@
 //! Where things are, and how long the way is.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{InputError, check_number};
@@ -8,7 +9,7 @@ use crate::error::{InputError, check_number};
 const EARTH_RADIUS_KM: f64 = 6371.0088;
 
 /// A point on earth, WGS 84, in degrees.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
     /// Latitude, -90 to 90, north positive.
@@ -21,6 +22,11 @@ impl Place {
     pub(crate) fn check(&self) -> Result<(), InputError> {
         check_number(self.lat, -90.0, 90.0, "lat")?;
         check_number(self.lon, -180.0, 180.0, "lon")
+    }
+
+    /// Equal for equal places; 0 and -0 degrees are the same.
+    pub(crate) fn key(self) -> (u64, u64) {
+        ((self.lat + 0.0).to_bits(), (self.lon + 0.0).to_bits())
     }
 }
 

@@ -1,0 +1,30 @@
+//! Instance files that `dispatch solve` reads, each recognised by its content.
+
+mod lines;
+mod solomon;
+
+use anyhow::Result;
+use dispatch::routing::engine::Plan;
+use dispatch::routing::model::Model;
+
+/// An instance file: the model, and how the file names what is in it.
+pub struct Instance {
+    /// What the engine solves.
+    pub model: Model,
+    /// The file's number of each job.
+    pub numbers: Vec<u32>,
+    /// Units of cost in one unit of the file.
+    pub scale: f64,
+}
+
+impl Instance {
+    /// Travel cost of a plan in the file's unit.
+    pub fn distance(&self, plan: &Plan) -> f64 {
+        plan.travel as f64 / self.scale
+    }
+}
+
+/// Reads an instance. `name` is the file's, for errors.
+pub fn read(name: &str, text: &str) -> Result<Instance> {
+    solomon::read(name, text)
+}

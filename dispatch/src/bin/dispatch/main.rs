@@ -1,0 +1,39 @@
+//! `dispatch`: plans visits and parts from files, without a gateway.
+//!
+//! Each subcommand is a file with its arguments and what it does. Exit codes: 0 done, 1 something
+//! is wrong with the input, 2 wrong usage.
+
+mod formats;
+mod plan;
+mod solve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "dispatch", about = "Plans visits and spare parts", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Plan(plan::PlanArguments),
+    Solve(solve::Solve),
+}
+
+fn main() -> ExitCode {
+    let result: anyhow::Result<()> = match Cli::parse().command {
+        Command::Plan(arguments) => plan::run(&arguments),
+        Command::Solve(arguments) => solve::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

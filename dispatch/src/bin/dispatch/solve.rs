@@ -1,0 +1,102 @@
+//! `dispatch solve`: plans an instance file of the literature.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use dispatch::routing::engine::{Outcome, Settings, solve};
+use serde::Serialize;
+
+use crate::formats::{self, Instance};
+
+/// Plans a Solomon or Gehring-Homberger, technician or trsp instance.
+#[derive(Args)]
+pub struct Solve {
+    /// The instance file; its format is recognised by its content.
+    file: PathBuf,
+    /// Time limit, reading included.
+    #[arg(long, default_value_t = 5.0, value_parser = seconds)]
+    seconds: f64,
+    /// Limit of iterations for each thread, instead of the time limit: the same plan every time.
+    #[arg(long)]
+    iterations: Option<u64>,
+    /// Threads to search on.
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// Seed of all randomness.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print JSON instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Answer {
+    distance: f64,
+    routes: Vec<Vec<u32>>,
+    unserved: Vec<u32>,
+    seconds: f64,
+    iterations: u64,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds.is_finite() && seconds >= 0.0 => Ok(seconds),
+        _ => Err("give seconds from 0 up".to_owned()),
+    }
+}
+
+/// Runs the subcommand.
+pub fn run(arguments: &Solve) -> Result<()> {
+    let begun = Instant::now();
+    let name = arguments.file.display().to_string();
+    let text = std::fs::read_to_string(&arguments.file).with_context(|| format!("reading {name}"))?;
+    let instance = formats::read(&name, &text)?;
+    let progress = |_| {
+        if arguments.iterations.is_some() { 0.0 } else { begun.elapsed().as_secs_f64() / arguments.seconds }
+    };
+    let settings = Settings {
+        seed: arguments.seed,
+        threads: arguments.threads,
+        iterations: arguments.iterations,
+        ..Settings::default()
+    };
+    let outcome = solve(&instance.model, &settings, &progress).with_context(|| name.clone())?;
+    let answer = answer(&instance, &outcome, begun.elapsed().as_secs_f64());
+    if arguments.json {
+        println!("{}", serde_json::to_string(&answer)?);
+    } else {
+        print(&answer);
+    }
+    Ok(())
+}
+
+fn answer(instance: &Instance, outcome: &Outcome, seconds: f64) -> Answer {
+    let number = |job: u32| instance.numbers[job as usize];
+    let plan = &outcome.plan;
+    let routes = plan.routes.iter().map(|route| route.jobs().into_iter().map(number).collect::<Vec<_>>());
+    Answer {
+        distance: instance.distance(plan),
+        routes: routes.filter(|route| !route.is_empty()).collect(),
+        unserved: plan.unserved.iter().map(|&job| number(job)).collect(),
+        seconds,
+        iterations: outcome.iterations,
+    }
+}
+
+fn print(answer: &Answer) {
+    for (route, number) in answer.routes.iter().zip(1..) {
+        let jobs: Vec<String> = route.iter().map(u32::to_string).collect();
+        println!("route {number}: {}", jobs.join(" "));
+    }
+    println!(
+        "distance {:.1}, {} unserved, {:.2} s, {} iterations",
+        answer.distance,
+        answer.unserved.len(),
+        answer.seconds,
+        answer.iterations
+    );
+}

@@ -1,0 +1,9 @@
+//! Which parts: the kit of an order, where it is picked up, what each place keeps.
+
+mod kit;
+mod location;
+mod source;
+
+pub use kit::{Cents, Kit, KitPolicy, choose_kit};
+pub use location::{Location, LocationKind, LocationTree};
+pub use source::{Pick, SourcePlan, StockLevel, source_parts};

@@ -1,0 +1,158 @@
+//! For each job, which jobs are worth standing beside it.
+
+use super::network::{Network, Node};
+
+/// Jobs kept as predecessors, and as successors, of one job.
+const BESIDE: usize = 40;
+/// Jobs kept as close by, for ruin.
+const AROUND: usize = 120;
+/// Jobs looked at around each, when there are too many to look at all.
+const LOOKED_AT: usize = 6_000;
+/// Cost of one unit of waiting, in units of travel (Vidal et al. 2013, section 4.4).
+const WAITING: f64 = 0.2;
+
+/// A job beside another: the node, and the leg between them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Beside {
+    pub node: Node,
+    pub time: i32,
+    pub cost: i32,
+}
+
+/// Neighbour lists, nearest first.
+#[derive(Debug, Default)]
+pub(crate) struct Neighbours {
+    before: Lists<Beside>,
+    after: Lists<Beside>,
+    around: Lists<Node>,
+    /// Mean travel cost to the nearest neighbours: what a leg costs here.
+    pub leg: f64,
+}
+
+#[derive(Debug)]
+struct Lists<T> {
+    ends: Vec<usize>,
+    items: Vec<T>,
+}
+
+impl<T> Default for Lists<T> {
+    fn default() -> Self {
+        Self { ends: vec![0], items: Vec::new() }
+    }
+}
+
+impl<T> Lists<T> {
+    fn push(&mut self, items: impl Iterator<Item = T>) {
+        self.items.extend(items);
+        self.ends.push(self.items.len());
+    }
+
+    #[inline]
+    fn of(&self, job: Node) -> &[T] {
+        let job = job as usize;
+        if job + 1 < self.ends.len() { &self.items[self.ends[job]..self.ends[job + 1]] } else { &[] }
+    }
+}
+
+impl Neighbours {
+    pub fn new(network: &Network<'_>, stop: &dyn Fn() -> bool) -> Self {
+        let mut lists = Self::default();
+        let jobs = network.jobs();
+        let (mut legs, mut count) = (0.0, 0.0);
+        for job in 0..jobs as u32 {
+            if job % 16 == 0 && stop() {
+                break;
+            }
+            let others = candidates(network, job);
+            let mut around: Vec<(i32, Node)> =
+                others.clone().map(|other| (distance(network, job, other), other)).collect();
+            nearest(&mut around, AROUND);
+            legs += around.iter().take(3).map(|&(cost, _)| f64::from(cost)).sum::<f64>();
+            count += around.len().min(3) as f64;
+            lists.around.push(around.into_iter().map(|(_, other)| other));
+            lists.before.push(beside(network, job, others.clone(), |other| (other, job)).into_iter());
+            lists.after.push(beside(network, job, others, |other| (job, other)).into_iter());
+        }
+        lists.leg = if count > 0.0 { f64::max(legs / count, 1.0) } else { 1.0 };
+        lists
+    }
+
+    /// Jobs that may stand just before this one.
+    #[inline]
+    pub fn before(&self, job: Node) -> &[Beside] {
+        self.before.of(job)
+    }
+
+    /// Jobs that may stand just after this one.
+    #[inline]
+    pub fn after(&self, job: Node) -> &[Beside] {
+        self.after.of(job)
+    }
+
+    /// The jobs closest by travel cost.
+    #[inline]
+    pub fn around(&self, job: Node) -> &[Node] {
+        self.around.of(job)
+    }
+}
+
+fn candidates(network: &Network<'_>, job: Node) -> impl Iterator<Item = Node> + Clone {
+    // With very many jobs the list holds neighbours by number: files list jobs by region more often
+    // than not, and the search still works with poor neighbours.
+    let (jobs, from) = (network.jobs() as u32, (job as usize).saturating_sub(LOOKED_AT / 2) as u32);
+    let to = if jobs as usize <= LOOKED_AT { jobs } else { jobs.min(from + LOOKED_AT as u32) };
+    let from = if jobs as usize <= LOOKED_AT { 0 } else { from };
+    (from..to).filter(move |&other| other != job)
+}
+
+fn distance(network: &Network<'_>, a: Node, b: Node) -> i32 {
+    network.arc(a, b).cost.min(network.arc(b, a).cost)
+}
+
+/// The best legs of those that time windows and vehicles allow, best first.
+fn beside(
+    network: &Network<'_>,
+    job: Node,
+    others: impl Iterator<Item = Node>,
+    leg: impl Fn(Node) -> (Node, Node),
+) -> Vec<Beside> {
+    let mut ranked: Vec<(i32, Node)> = others
+        .filter_map(|other| {
+            let (from, to) = leg(other);
+            let shared = match (network.set(job), network.set(other)) {
+                (Some(a), Some(b)) => a.meets(b),
+                _ => true,
+            };
+            if shared { Some((proximity(network, from, to)?, other)) } else { None }
+        })
+        .collect();
+    nearest(&mut ranked, BESIDE);
+    let arc = |node| {
+        let (from, to) = leg(node);
+        network.arc(from, to)
+    };
+    ranked
+        .into_iter()
+        .map(|(_, node)| (node, arc(node)))
+        .map(|(node, arc)| Beside { node, time: arc.time, cost: arc.cost })
+        .collect()
+}
+
+/// Travel cost with the waiting that cannot be avoided; `None` when `to` cannot follow at all.
+fn proximity(network: &Network<'_>, from: Node, to: Node) -> Option<i32> {
+    let (a, b, arc) = (&network.sites[from as usize], &network.sites[to as usize], network.arc(from, to));
+    if a.open + a.service + arc.time > b.close {
+        return None;
+    }
+    let waiting = (b.open - arc.time - a.service - a.close).max(0);
+    let price = if arc.time > 0 { f64::from(arc.cost) / f64::from(arc.time) } else { 1.0 };
+    Some((f64::from(arc.cost) + WAITING * price * f64::from(waiting)) as i32)
+}
+
+fn nearest(ranked: &mut Vec<(i32, Node)>, keep: usize) {
+    if ranked.len() > keep {
+        ranked.select_nth_unstable(keep);
+        ranked.truncate(keep);
+    }
+    ranked.sort_unstable();
+}

@@ -1,0 +1,258 @@
+//! A [`Model`] made flat for the search: nodes, arcs, and each job's neighbours.
+
+use super::neighbours::Neighbours;
+use crate::InputError;
+use crate::routing::model::{Break, Job, Model, Needs, Travel, Vehicle, VehicleSet, Window};
+
+/// Places beyond which travel is computed when asked for, instead of from a table.
+const TABLE_PLACES: usize = 6_000;
+
+/// A visit that can stand in a route: a job, a vehicle's start or end, or a stop at a station.
+pub type Node = u32;
+/// No node, no route.
+pub const NONE: u32 = u32::MAX;
+
+/// Time and cost of one leg.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Arc {
+    /// Travel time.
+    pub time: i32,
+    /// Travel cost.
+    pub cost: i32,
+}
+
+/// What never changes about a node.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Site {
+    pub place: u32,
+    pub open: i32,
+    pub close: i32,
+    pub service: i32,
+    /// Load in the first dimension.
+    pub load: i32,
+}
+
+/// A checked model with the tables that the engine reads in its loops.
+///
+/// Nodes are numbered: the jobs as in the model, then each vehicle's start, each vehicle's
+/// end, then each vehicle's stops at stations.
+pub struct Network<'m> {
+    pub(crate) model: &'m Model,
+    pub(crate) sites: Vec<Site>,
+    /// `[from * places + to]`; empty when there are too many places.
+    arcs: Vec<Arc>,
+    places: usize,
+    /// Place of a route that ends wherever its last visit is.
+    nowhere: u32,
+    pub(crate) near: Neighbours,
+    /// One window per job, no breaks: arrival, start and departure are sums and maxima.
+    pub(crate) plain: bool,
+    pub(crate) has_needs: bool,
+    /// Capacity dimensions, kinds of parts.
+    pub(crate) dimensions: usize,
+    pub(crate) kinds: usize,
+    /// For each vehicle, the first that equals it in everything.
+    pub(crate) class: Vec<u32>,
+    /// Travel cost of a job from the nearest start.
+    pub(crate) home: Vec<i32>,
+}
+
+impl<'m> Network<'m> {
+    /// Checks a model and prepares it. `stop` is asked now and then; once it says yes the
+    /// neighbours that are still missing stay missing, which costs quality only.
+    ///
+    /// # Errors
+    ///
+    /// What [`Model::check`] finds.
+    pub fn new(model: &'m Model, stop: &dyn Fn() -> bool) -> Result<Self, InputError> {
+        model.check()?;
+        let (dimensions, kinds) = model.dimensions();
+        let mut network = Self {
+            model,
+            sites: sites(model),
+            arcs: Vec::new(),
+            places: model.travel.places(),
+            nowhere: model.travel.places() as u32,
+            near: Neighbours::default(),
+            plain: model.jobs.iter().all(|job| job.windows.len() == 1)
+                && model.vehicles.iter().all(|vehicle| vehicle.breaks.is_empty()),
+            has_needs: model.jobs.iter().any(|job| job.needs.is_some()),
+            dimensions,
+            kinds,
+            class: classes(model),
+            home: Vec::new(),
+        };
+        network.arcs = network.table();
+        network.home = network.homes();
+        network.near = Neighbours::new(&network, stop);
+        Ok(network)
+    }
+
+    /// Number of jobs.
+    pub fn jobs(&self) -> usize {
+        self.model.jobs.len()
+    }
+
+    /// Number of vehicles; routes have their numbers.
+    pub fn vehicles(&self) -> usize {
+        self.model.vehicles.len()
+    }
+
+    /// The node a vehicle's route begins with.
+    pub fn start(&self, vehicle: u32) -> Node {
+        (self.jobs() + vehicle as usize) as u32
+    }
+
+    /// The node a vehicle's route ends with.
+    pub fn end(&self, vehicle: u32) -> Node {
+        (self.jobs() + self.vehicles() + vehicle as usize) as u32
+    }
+
+    /// The node of a vehicle's stop at a station.
+    pub fn stop(&self, vehicle: u32, station: u32) -> Node {
+        (self.jobs() + 2 * self.vehicles() + vehicle as usize * self.model.stations.len() + station as usize) as u32
+    }
+
+    /// The station of a stop.
+    pub(crate) fn station(&self, node: Node) -> Option<u32> {
+        let stop = (node as usize).checked_sub(self.jobs() + 2 * self.vehicles())?;
+        Some((stop % self.model.stations.len()) as u32)
+    }
+
+    /// Whether the node is a job.
+    pub fn is_job(&self, node: Node) -> bool {
+        (node as usize) < self.jobs()
+    }
+
+    /// Time and cost from node to node.
+    pub fn arc(&self, from: Node, to: Node) -> Arc {
+        self.between(self.sites[from as usize].place, self.sites[to as usize].place)
+    }
+
+    /// Time and cost from place to place.
+    #[inline]
+    pub(crate) fn between(&self, from: u32, to: u32) -> Arc {
+        if self.arcs.is_empty() {
+            self.compute(from, to)
+        } else {
+            self.arcs[from as usize * (self.places + 1) + to as usize]
+        }
+    }
+
+    fn compute(&self, from: u32, to: u32) -> Arc {
+        if from == self.nowhere || to == self.nowhere {
+            return Arc::default();
+        }
+        Arc { time: self.model.travel.time(from, to), cost: self.model.travel.cost(from, to) }
+    }
+
+    fn table(&self) -> Vec<Arc> {
+        if self.places > TABLE_PLACES && matches!(self.model.travel, Travel::Plane { .. }) {
+            return Vec::new();
+        }
+        let places = 0..=self.nowhere;
+        places
+            .clone()
+            .flat_map(|from| places.clone().map(move |to| (from, to)))
+            .map(|(a, b)| self.compute(a, b))
+            .collect()
+    }
+
+    fn homes(&self) -> Vec<i32> {
+        let mut starts: Vec<u32> = self.model.vehicles.iter().map(|vehicle| vehicle.start).collect();
+        starts.sort_unstable();
+        starts.dedup();
+        let nearest = |job: &Job| starts.iter().map(|&start| self.between(start, job.place).cost).min().unwrap_or(0);
+        self.model.jobs.iter().map(nearest).collect()
+    }
+
+    /// Mean rate of the vehicles, at least 1.
+    pub(crate) fn mean_rate(&self) -> i32 {
+        let sum: i64 = self.model.vehicles.iter().map(|vehicle| i64::from(vehicle.rate)).sum();
+        (sum / self.vehicles().max(1) as i64).max(1) as i32
+    }
+
+    pub(crate) fn job(&self, job: Node) -> &'m Job {
+        &self.model.jobs[job as usize]
+    }
+
+    pub(crate) fn vehicle(&self, vehicle: u32) -> &'m Vehicle {
+        &self.model.vehicles[vehicle as usize]
+    }
+
+    pub(crate) fn needs(&self, job: Node) -> Option<&'m Needs> {
+        if self.is_job(job) { self.job(job).needs.as_ref() } else { None }
+    }
+
+    /// The windows of a node; a start, end or station has one.
+    pub(crate) fn windows(&self, node: Node) -> Option<&'m [Window]> {
+        self.model.jobs.get(node as usize).map(|job| job.windows.as_slice())
+    }
+
+    pub(crate) fn breaks(&self, vehicle: u32) -> &'m [Break] {
+        &self.vehicle(vehicle).breaks
+    }
+
+    pub(crate) fn set(&self, job: Node) -> Option<&'m VehicleSet> {
+        self.job(job).vehicles.map(|set| &self.model.vehicle_sets[set as usize])
+    }
+
+    /// Whether a vehicle may do a job at all.
+    #[inline]
+    pub fn allows(&self, job: Node, vehicle: u32) -> bool {
+        self.set(job).is_none_or(|set| set.contains(vehicle))
+    }
+
+    /// What a job adds to the cost on a vehicle, wherever it stands.
+    #[inline]
+    pub(crate) fn preference(&self, job: Node, vehicle: u32) -> i64 {
+        if self.model.preference.is_empty() {
+            return 0;
+        }
+        self.model.preference[job as usize * self.vehicles() + vehicle as usize].into()
+    }
+}
+
+fn sites(model: &Model) -> Vec<Site> {
+    let nowhere = model.travel.places() as u32;
+    let jobs = model.jobs.iter().map(|job| Site {
+        place: job.place,
+        open: job.windows[0].open,
+        close: job.windows[job.windows.len() - 1].close,
+        service: job.service,
+        load: job.load.first().copied().unwrap_or(0),
+    });
+    let depot =
+        |place, vehicle: &Vehicle| Site { place, open: vehicle.from, close: vehicle.until, service: 0, load: 0 };
+    let starts = model.vehicles.iter().map(|vehicle| depot(vehicle.start, vehicle));
+    let ends = model.vehicles.iter().map(|vehicle| depot(vehicle.end.unwrap_or(nowhere), vehicle));
+    let stops = model.vehicles.iter().flat_map(|_| {
+        model.stations.iter().map(|station| Site {
+            place: station.place,
+            open: station.window.open,
+            close: station.window.close,
+            service: station.service,
+            load: 0,
+        })
+    });
+    jobs.chain(starts).chain(ends).chain(stops).collect()
+}
+
+/// Vehicles that no constraint and no cost tells apart, so that one empty one stands for all.
+fn classes(model: &Model) -> Vec<u32> {
+    let mut sets: Vec<Vec<u64>> = vec![Vec::new(); model.vehicles.len()];
+    for (index, set) in model.vehicle_sets.iter().enumerate() {
+        for (vehicle, words) in sets.iter_mut().enumerate() {
+            words.resize(index / 64 + 1, 0);
+            words[index / 64] |= u64::from(set.contains(vehicle as u32)) << (index % 64);
+        }
+    }
+    let pinned: Vec<u32> = model.jobs.iter().filter_map(|job| job.pinned.map(|pin| pin.vehicle)).collect();
+    let mut first = std::collections::HashMap::new();
+    (0..model.vehicles.len())
+        .map(|index| {
+            let own = if model.preference.is_empty() && !pinned.contains(&(index as u32)) { 0 } else { index + 1 };
+            *first.entry((&model.vehicles[index], &sets[index], own)).or_insert(index as u32)
+        })
+        .collect()
+}

@@ -1,0 +1,155 @@
+//! Recreate by greedy insertion with blinks (Christiaens and Vanden Berghe 2020, section 5.2),
+//! beside near neighbours first.
+
+use super::network::{Arc, NONE, Node};
+use super::random::Random;
+use super::state::{Insertion, RouteState};
+
+/// Probability of overlooking a place.
+const BLINK: f64 = 0.01;
+/// Orders to insert in, with their weights: random, demand, far, close as published, then by windows.
+const ORDERS: [(Order, usize); 7] = [
+    (Order::Random, 4),
+    (Order::Demand, 4),
+    (Order::Far, 2),
+    (Order::Close, 1),
+    (Order::Narrow, 2),
+    (Order::Opens, 2),
+    (Order::Closes, 2),
+];
+
+#[derive(Debug, Clone, Copy)]
+enum Order {
+    Random,
+    Demand,
+    Far,
+    Close,
+    Narrow,
+    Opens,
+    Closes,
+}
+
+/// Puts absent jobs back.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Recreate {
+    queue: Vec<(i64, Node)>,
+    /// First empty vehicle of each class.
+    empty: Vec<u32>,
+    seen: Vec<bool>,
+    /// Places until the next blink.
+    blink: u32,
+}
+
+impl Recreate {
+    /// Inserts what fits, in an order drawn at random.
+    pub fn all(&mut self, state: &mut RouteState<'_>, random: &mut Random, stop: &dyn Fn() -> bool) {
+        self.order(state, random);
+        self.find_empty(state);
+        let queue = std::mem::take(&mut self.queue);
+        let absent = queue.len();
+        for (done, &(_, job)) in queue.iter().enumerate() {
+            if done % 64 == 63 && stop() {
+                break;
+            }
+            let mut best = self.beside_neighbours(state, job, random);
+            // A full search for all of very many that fit nowhere would cost more than it finds.
+            if best.is_none() && (absent <= 10 || random.below(absent) < 10) {
+                best = state.best(job);
+            }
+            if let Some(insertion) = best {
+                state.insert(&insertion);
+                if state.jobs_on(insertion.vehicle) == 1 {
+                    self.find_empty(state);
+                }
+            }
+        }
+        self.queue = queue;
+    }
+
+    fn order(&mut self, state: &RouteState<'_>, random: &mut Random) {
+        let total = ORDERS.iter().map(|(_, weight)| weight).sum();
+        let mut drawn = random.below(total);
+        let mut order = Order::Random;
+        for (candidate, weight) in ORDERS {
+            if drawn < weight {
+                order = candidate;
+                break;
+            }
+            drawn -= weight;
+        }
+        self.queue.clear();
+        for &job in state.absent() {
+            self.queue.push((key(state, job, order, random), job));
+        }
+        self.queue.sort_unstable();
+    }
+
+    fn find_empty(&mut self, state: &RouteState<'_>) {
+        let vehicles = state.network.vehicles();
+        self.seen.clear();
+        self.seen.resize(vehicles, false);
+        self.empty.clear();
+        for vehicle in 0..vehicles {
+            let class = state.network.class[vehicle] as usize;
+            if state.jobs_on(vehicle as u32) == 0 && !self.seen[class] {
+                self.seen[class] = true;
+                self.empty.push(vehicle as u32);
+            }
+        }
+    }
+
+    fn beside_neighbours(&mut self, state: &RouteState<'_>, job: Node, random: &mut Random) -> Option<Insertion> {
+        let near = &state.network.near;
+        let mut best = None;
+        for beside in near.before(job) {
+            let inward = Arc { time: beside.time, cost: beside.cost };
+            self.consider(state, job, beside.node, Some(inward), &mut best, random);
+        }
+        for beside in near.after(job) {
+            let after = state.previous(beside.node);
+            if after != NONE {
+                self.consider(state, job, after, None, &mut best, random);
+            }
+        }
+        for index in 0..self.empty.len() {
+            let start = state.network.start(self.empty[index]);
+            self.consider(state, job, start, None, &mut best, random);
+        }
+        best
+    }
+
+    #[inline]
+    fn consider(
+        &mut self,
+        state: &RouteState<'_>,
+        job: Node,
+        after: Node,
+        inward: Option<Arc>,
+        best: &mut Option<Insertion>,
+        random: &mut Random,
+    ) {
+        let bound = best.as_ref().map_or(i64::MAX, |best| best.cost);
+        let Some(found) = state.test_below(job, after, inward, bound) else { return };
+        if self.blink == 0 {
+            // Geometric steps instead of a draw for every place.
+            self.blink = ((1.0 - random.unit()).ln() / (1.0 - BLINK).ln()) as u32;
+            return;
+        }
+        self.blink -= 1;
+        *best = Some(found);
+    }
+}
+
+fn key(state: &RouteState<'_>, job: Node, order: Order, random: &mut Random) -> i64 {
+    let site = &state.network.sites[job as usize];
+    let home = state.network.home[job as usize];
+    match order {
+        Order::Random => random.next() as i64,
+        Order::Demand => -i64::from(site.load),
+        Order::Far => -i64::from(home),
+        Order::Close => home.into(),
+        Order::Narrow => i64::from(site.close) - i64::from(site.open),
+        Order::Opens => site.open.into(),
+        Order::Closes => -i64::from(site.close),
+    }
+}

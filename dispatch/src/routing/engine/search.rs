@@ -1,0 +1,178 @@
+//! The search loop: ruin, recreate, accept by simulated annealing, keep the best.
+
+use super::network::Node;
+use super::plan::{Plan, Score};
+use super::random::Random;
+use super::recreate::Recreate;
+use super::ruin::Ruin;
+use super::state::RouteState;
+use crate::routing::model::TIERS;
+
+/// First and last temperature, in mean legs between near neighbours.
+const HOT: f64 = 1.0;
+const COLD: f64 = 0.01;
+/// First temperature of a search that begins with a plan.
+const WARM: f64 = 0.1;
+/// Iterations between two looks at the limit.
+const STRIDE: u64 = 16;
+/// By how much a tier outweighs the next while searching; plans are compared exactly.
+const TIER_RATIO: f64 = 4.0;
+
+/// One thread's search.
+pub(crate) struct Search<'n> {
+    pub state: RouteState<'n>,
+    pub best: Best,
+    pub iterations: u64,
+    ruin: Ruin,
+    recreate: Recreate,
+    random: Random,
+    /// What leaving a job out costs the search; grows while it is out.
+    weight: Vec<f64>,
+    hot: f64,
+    cold: f64,
+    mean_route: f64,
+}
+
+/// The best routes so far.
+#[derive(Debug, Clone)]
+pub(crate) struct Best {
+    pub score: Score,
+    routes: Vec<Vec<Node>>,
+    /// Routes that changed since they were copied.
+    stale: Vec<bool>,
+}
+
+impl<'n> Search<'n> {
+    /// Builds first routes, or takes those of a plan; `stop` ends that early.
+    pub fn new(mut state: RouteState<'n>, warm: bool, seed: u64, stop: &dyn Fn() -> bool) -> Self {
+        let mut random = Random::new(seed);
+        let network = state.network;
+        let mut recreate = Recreate::default();
+        recreate.all(&mut state, &mut random, stop);
+        let vehicles = network.vehicles();
+        let tune = |name: &str, default: f64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
+        let leg = network.near.leg * f64::from(network.mean_rate());
+        let mut search = Self {
+            best: Best { score: score(&state), routes: vec![Vec::new(); vehicles], stale: vec![true; vehicles] },
+            iterations: 0,
+            ruin: Ruin::new(vehicles),
+            recreate,
+            random,
+            weight: weights(&state),
+            hot: leg * if warm { WARM } else { tune("HOT", HOT) },
+            cold: leg * tune("COLD", COLD),
+            mean_route: 1.0,
+            state,
+        };
+        search.keep_best();
+        search
+    }
+
+    /// Searches until `share` (of the limit that is used up, told the number of iterations) reaches `until`.
+    pub fn run(&mut self, until: f64, share: &dyn Fn(u64) -> f64) {
+        if self.state.network.jobs() == 0 || self.state.network.vehicles() == 0 {
+            return;
+        }
+        let mut temperature = self.hot;
+        loop {
+            if self.iterations % STRIDE == 0 {
+                let done = share(self.iterations);
+                if done >= until {
+                    return;
+                }
+                temperature = self.hot * (self.cold / self.hot).powf(done.clamp(0.0, 1.0));
+                self.now_and_then();
+            }
+            self.iterations += 1;
+            let iterations = self.iterations;
+            self.step(temperature, &|| share(iterations) >= 1.0);
+        }
+    }
+
+    fn step(&mut self, temperature: f64, stop: &dyn Fn() -> bool) {
+        let before = self.state.cost();
+        let penalty: f64 = self.state.absent().iter().map(|&job| self.weight[job as usize]).sum();
+        self.state.mark();
+        let seed = self.pick_seed();
+        self.ruin.around(&mut self.state, seed, self.mean_route, &mut self.random);
+        self.recreate.all(&mut self.state, &mut self.random, stop);
+        let missing: f64 = self.state.absent().iter().map(|&job| self.weight[job as usize]).sum();
+        let worse = (self.state.cost() - before) as f64 + missing - penalty;
+        if worse > 0.0 && worse >= -temperature * (1.0 - self.random.unit()).ln() {
+            self.state.roll_back();
+            return;
+        }
+        for route in self.state.touched() {
+            self.best.stale[route as usize] = true;
+        }
+        self.state.keep();
+        let score = score(&self.state);
+        if score < self.best.score {
+            self.best.score = score;
+            self.keep_best();
+        }
+    }
+
+    fn pick_seed(&mut self) -> Node {
+        let absent = self.state.absent();
+        if !absent.is_empty() && self.random.chance(0.5) {
+            return absent[self.random.below(absent.len())];
+        }
+        self.random.below(self.state.network.jobs()) as Node
+    }
+
+    /// What need not be done in every iteration.
+    fn now_and_then(&mut self) {
+        let state = &self.state;
+        for &job in state.absent() {
+            let weight = &mut self.weight[job as usize];
+            *weight *= 1.01;
+        }
+        if self.iterations % (STRIDE * 64) == 0 {
+            let vehicles = 0..state.network.vehicles() as u32;
+            let used = vehicles.filter(|&vehicle| state.jobs_on(vehicle) > 0).count().max(1);
+            self.mean_route = (state.network.jobs() - state.absent().len()) as f64 / used as f64;
+            let most = self.weight.iter().copied().fold(0.0, f64::max);
+            if most > 1e15 {
+                self.weight = weights(state);
+            }
+        }
+    }
+
+    fn keep_best(&mut self) {
+        for (vehicle, (nodes, stale)) in self.best.routes.iter_mut().zip(&mut self.best.stale).enumerate() {
+            if std::mem::take(stale) {
+                nodes.clear();
+                nodes.extend(self.state.nodes(vehicle as u32));
+            }
+        }
+    }
+
+    /// The best plan so far.
+    pub fn plan(&self) -> Plan {
+        self.best_state().plan()
+    }
+
+    /// Goes on from another search's best routes.
+    pub fn adopt(&mut self, other: &Search<'n>) {
+        self.state = other.best_state();
+        self.best = other.best.clone();
+        self.best.stale.fill(false);
+    }
+
+    fn best_state(&self) -> RouteState<'n> {
+        RouteState::from_routes(self.state.network, &self.best.routes)
+    }
+}
+
+fn score(state: &RouteState<'_>) -> Score {
+    if state.absent().is_empty() { ([0; TIERS], state.cost()) } else { (state.unserved(), state.cost()) }
+}
+
+fn weights(state: &RouteState<'_>) -> Vec<f64> {
+    let network = state.network;
+    let far = network.home.iter().copied().max().unwrap_or(0);
+    let base = (f64::from(far) * 4.0 + network.near.leg) * f64::from(network.mean_rate());
+    let last = network.model.jobs.iter().map(|job| job.tier).max().unwrap_or(0);
+    network.model.jobs.iter().map(|job| base * TIER_RATIO.powi(i32::from(last - job.tier))).collect()
+}

@@ -1,0 +1,440 @@
+//! Routes with their schedules: what stands where, how early and how late, and what an
+//! insertion would cost.
+
+mod insertion;
+mod journal;
+mod supply;
+
+pub use insertion::Insertion;
+
+use super::network::{NONE, Network, Node};
+use super::plan::{Plan, Route, Stop};
+use crate::routing::model::TIERS;
+use journal::Journal;
+
+/// One node in a route. A node that stands nowhere has `route` [`NONE`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Visit {
+    pub next: Node,
+    pub prev: Node,
+    pub route: u32,
+    /// Earliest departure.
+    pub depart: i32,
+    /// Latest arrival that keeps the rest of the route in time.
+    pub latest: i32,
+    /// Travel cost to the next node, before the vehicle's rate.
+    pub leg: i32,
+    pub place: u32,
+    /// Waiting from this node on: a delay here arrives at the end lessened by it.
+    pub idle: i32,
+}
+
+/// Sums over one route.
+#[derive(Debug, Clone, Copy, Default)]
+struct Total {
+    jobs: u32,
+    /// Load in the first dimension.
+    load: i32,
+    travel: i64,
+    preference: i64,
+    cost: i64,
+}
+
+/// Routes under construction: every test of an insertion is O(1), every change costs only the
+/// part of the route whose times it moves.
+///
+/// All routes are feasible at all times: nothing is inserted that [`RouteState::test`] refuses.
+pub struct RouteState<'n> {
+    pub(crate) network: &'n Network<'n>,
+    visits: Vec<Visit>,
+    totals: Vec<Total>,
+    /// Load in every dimension, `[vehicle * dimensions + dimension]`; kept for more than one.
+    loads: Vec<i32>,
+    /// Spare parts taken from the van's own stock, `[vehicle * kinds + kind]`.
+    used: Vec<i32>,
+    /// Stations visited up to a node, as bits; empty when no job needs anything.
+    supplied: Vec<u64>,
+    /// Jobs that may not be moved, nor have anything put before them.
+    fixed: Vec<bool>,
+    absent: Vec<Node>,
+    /// Where a job stands in `absent`.
+    absent_at: Vec<u32>,
+    cost: i64,
+    journal: Journal,
+}
+
+impl<'n> RouteState<'n> {
+    /// Empty routes, but for the pinned jobs that fit.
+    pub fn new(network: &'n Network<'n>) -> Self {
+        let (jobs, vehicles) = (network.jobs(), network.vehicles());
+        let mut state = Self {
+            network,
+            visits: network.sites.iter().map(|site| Visit::nowhere(site.place)).collect(),
+            totals: vec![Total::default(); vehicles],
+            loads: vec![0; vehicles * network.dimensions],
+            used: vec![0; vehicles * network.kinds],
+            supplied: if network.has_needs { vec![0; network.sites.len()] } else { Vec::new() },
+            fixed: vec![false; network.sites.len()],
+            absent: (0..jobs as u32).collect(),
+            absent_at: (0..jobs as u32).collect(),
+            cost: 0,
+            journal: Journal::new(vehicles),
+        };
+        for vehicle in 0..vehicles as u32 {
+            state.open_route(vehicle);
+        }
+        state.place_pinned();
+        state
+    }
+
+    /// The routes of a plan, as far as they are feasible on this network; the rest is absent.
+    pub fn from_plan(network: &'n Network<'n>, plan: &Plan) -> Self {
+        let mut state = Self::new(network);
+        for (vehicle, route) in (0..network.vehicles() as u32).zip(&plan.routes) {
+            state.append_route(vehicle, &route.jobs());
+        }
+        state
+    }
+
+    /// Routes as lists of nodes, as far as they are feasible; the rest is absent.
+    pub(crate) fn from_routes(network: &'n Network<'n>, routes: &[Vec<Node>]) -> Self {
+        let mut state = Self::new(network);
+        for (vehicle, nodes) in (0..network.vehicles() as u32).zip(routes) {
+            state.append_route(vehicle, nodes);
+        }
+        state
+    }
+
+    fn append_route(&mut self, vehicle: u32, jobs: &[Node]) {
+        for &job in jobs {
+            let known = (job as usize) < self.network.jobs();
+            if known && !self.is_served(job) {
+                let last = self.visits[self.network.end(vehicle) as usize].prev;
+                if let Some(insertion) = self.test(job, last) {
+                    self.insert(&insertion);
+                }
+            }
+        }
+    }
+
+    fn open_route(&mut self, vehicle: u32) {
+        let (start, end) = (self.network.start(vehicle), self.network.end(vehicle));
+        let from = self.network.vehicle(vehicle).from;
+        self.visits[start as usize] = Visit { route: vehicle, depart: from, ..self.visits[start as usize] };
+        self.visits[end as usize].route = vehicle;
+        self.fixed[start as usize] = true;
+        self.link(start, end);
+        self.totals[vehicle as usize].travel = self.visits[start as usize].leg.into();
+        self.forward(start, 1);
+        self.backward(end, 2);
+        self.sum_cost(vehicle);
+    }
+
+    fn place_pinned(&mut self) {
+        let mut pinned: Vec<_> =
+            self.absent.iter().filter_map(|&job| self.network.job(job).pinned.map(|pin| (pin, job))).collect();
+        pinned.sort_unstable();
+        for (pin, job) in pinned {
+            let last = self.visits[self.network.end(pin.vehicle) as usize].prev;
+            if let Some(insertion) = self.test(job, last) {
+                self.insert(&insertion);
+                self.fixed[job as usize] = true;
+            }
+        }
+    }
+
+    /// Cost of all routes.
+    pub fn cost(&self) -> i64 {
+        self.cost
+    }
+
+    /// Jobs on no route, in no order.
+    pub fn absent(&self) -> &[Node] {
+        &self.absent
+    }
+
+    /// Whether a job is on a route.
+    #[inline]
+    pub fn is_served(&self, job: Node) -> bool {
+        self.visits[job as usize].route != NONE
+    }
+
+    /// The vehicle on whose route a node stands.
+    pub fn route_of(&self, node: Node) -> Option<u32> {
+        let route = self.visits[node as usize].route;
+        if route == NONE { None } else { Some(route) }
+    }
+
+    /// The node after this one; `None` at the end of a route and off it.
+    pub fn next(&self, node: Node) -> Option<Node> {
+        let next = self.visits[node as usize].next;
+        if next == NONE { None } else { Some(next) }
+    }
+
+    /// The node before; [`NONE`] at the start of a route and off it.
+    #[inline]
+    pub(crate) fn previous(&self, node: Node) -> Node {
+        self.visits[node as usize].prev
+    }
+
+    /// The node after; [`NONE`] at the end of a route and off it.
+    #[inline]
+    pub(crate) fn following(&self, node: Node) -> Node {
+        self.visits[node as usize].next
+    }
+
+    /// A start or a pinned job, that nothing may be put before.
+    #[inline]
+    pub(crate) fn is_fixed(&self, node: Node) -> bool {
+        self.fixed[node as usize]
+    }
+
+    /// A job that may be taken off its route, or a stop.
+    #[inline]
+    pub(crate) fn is_movable(&self, node: Node) -> bool {
+        !self.fixed[node as usize] && self.visits[node as usize].next != NONE
+    }
+
+    /// Number of jobs on a route.
+    pub fn jobs_on(&self, vehicle: u32) -> u32 {
+        self.totals[vehicle as usize].jobs
+    }
+
+    /// The nodes of a route from its start to its end, both included.
+    pub fn nodes(&self, vehicle: u32) -> impl Iterator<Item = Node> + '_ {
+        std::iter::successors(Some(self.network.start(vehicle)), |&node| self.next(node))
+    }
+
+    /// Earliest departure from a node on a route.
+    pub fn earliest_departure(&self, node: Node) -> i32 {
+        self.visits[node as usize].depart
+    }
+
+    /// Latest arrival at a node on a route that keeps the rest of it in time.
+    pub fn latest_arrival(&self, node: Node) -> i32 {
+        self.visits[node as usize].latest
+    }
+
+    /// Load of a route in one dimension.
+    pub fn load(&self, vehicle: u32, dimension: usize) -> i32 {
+        self.loads[vehicle as usize * self.network.dimensions + dimension]
+    }
+
+    /// Number of unserved jobs of each tier.
+    pub fn unserved(&self) -> [u32; TIERS] {
+        let mut tiers = [0; TIERS];
+        for &job in &self.absent {
+            tiers[self.network.job(job).tier as usize] += 1;
+        }
+        tiers
+    }
+
+    /// Takes a job off its route. Pinned jobs stay.
+    pub fn remove(&mut self, job: Node) {
+        if self.is_served(job) && !self.fixed[job as usize] {
+            let prev = self.visits[job as usize].prev;
+            self.remove_run(job, job, 1);
+            self.drop_idle_stops(self.visits[prev as usize].route);
+        }
+    }
+
+    /// Takes the jobs of a run off their route; stops among them stay.
+    pub(crate) fn remove_jobs(&mut self, run: &[Node]) {
+        for jobs in run.split(|&node| !self.network.is_job(node)) {
+            if let (Some(&first), Some(&last)) = (jobs.first(), jobs.last()) {
+                self.remove_run(first, last, jobs.len() as u32);
+            }
+        }
+    }
+
+    /// Takes the nodes from `first` to `last` of one route off it; `jobs` of them are jobs.
+    pub(crate) fn remove_run(&mut self, first: Node, last: Node, jobs: u32) {
+        let route = self.visits[first as usize].route;
+        self.touch(route);
+        let (prev, next) = (self.visits[first as usize].prev, self.visits[last as usize].next);
+        self.totals[route as usize].travel -= i64::from(self.visits[prev as usize].leg);
+        let mut node = first;
+        while node != next {
+            let visit = self.visits[node as usize];
+            self.totals[route as usize].travel -= i64::from(visit.leg);
+            if self.network.is_job(node) {
+                self.take_off(node, route);
+            }
+            self.visits[node as usize] = Visit::nowhere(visit.place);
+            node = visit.next;
+        }
+        self.totals[route as usize].jobs -= jobs;
+        self.link(prev, next);
+        self.totals[route as usize].travel += i64::from(self.visits[prev as usize].leg);
+        self.forward(prev, 0);
+        self.backward(prev, 0);
+        self.sum_cost(route);
+    }
+
+    /// Marks a job as absent, and gives back what it took of the route.
+    fn take_off(&mut self, job: Node, route: u32) {
+        self.absent_at[job as usize] = self.absent.len() as u32;
+        self.absent.push(job);
+        self.account(job, route, -1);
+    }
+
+    fn put_on(&mut self, job: Node, route: u32) {
+        let at = self.absent_at[job as usize] as usize;
+        self.absent.swap_remove(at);
+        if let Some(&moved) = self.absent.get(at) {
+            self.absent_at[moved as usize] = at as u32;
+        }
+        self.account(job, route, 1);
+    }
+
+    fn account(&mut self, job: Node, route: u32, sign: i32) {
+        let network = self.network;
+        let total = &mut self.totals[route as usize];
+        total.load += sign * network.sites[job as usize].load;
+        total.preference += i64::from(sign) * network.preference(job, route);
+        if network.dimensions > 1 {
+            let loads = &mut self.loads[route as usize * network.dimensions..][..network.dimensions];
+            loads.iter_mut().zip(&network.job(job).load).for_each(|(sum, load)| *sum += sign * load);
+        }
+    }
+
+    fn link(&mut self, prev: Node, next: Node) {
+        self.visits[prev as usize].next = next;
+        self.visits[next as usize].prev = prev;
+        self.visits[prev as usize].leg = self.network.arc(prev, next).cost;
+    }
+
+    /// Departures after `prev`, as far as they move. The first `fresh` nodes are computed whatever they held.
+    fn forward(&mut self, mut prev: Node, mut fresh: u32) {
+        let mut before = self.visits[prev as usize];
+        while before.next != NONE {
+            let node = before.next;
+            let visit = self.visits[node as usize];
+            let time = self.network.between(before.place, visit.place).time;
+            let arrival = self.network.arrive(visit.route, before.depart, time);
+            let served = self.network.serve(visit.route, node, arrival);
+            let (_, depart) = served.expect("an insertion was tested, and a removal makes nobody later");
+            let supplied = self.pass_supply(prev, node);
+            if visit.depart == depart && !supplied && fresh == 0 {
+                break;
+            }
+            fresh = fresh.saturating_sub(1);
+            self.visits[node as usize].depart = depart;
+            before = Visit { depart, ..visit };
+            prev = node;
+        }
+    }
+
+    /// Whether what has been picked up by `node` changed.
+    fn pass_supply(&mut self, prev: Node, node: Node) -> bool {
+        if self.supplied.is_empty() {
+            return false;
+        }
+        let station = self.network.station(node).map_or(0, |station| 1 << station);
+        let supplied = self.supplied[prev as usize] | station;
+        std::mem::replace(&mut self.supplied[node as usize], supplied) != supplied
+    }
+
+    /// Latest arrivals at `node` and before it, as far as they move; the first `fresh` whatever they held.
+    fn backward(&mut self, mut node: Node, mut fresh: u32) {
+        loop {
+            let visit = self.visits[node as usize];
+            let latest = self.latest(node, &visit);
+            if visit.latest == latest && fresh == 0 {
+                break;
+            }
+            fresh = fresh.saturating_sub(1);
+            self.visits[node as usize].latest = latest;
+            if visit.prev == NONE {
+                break;
+            }
+            node = visit.prev;
+        }
+    }
+
+    fn latest(&self, node: Node, visit: &Visit) -> i32 {
+        if visit.next == NONE {
+            return self.network.sites[node as usize].close;
+        }
+        let next = &self.visits[visit.next as usize];
+        let time = self.network.between(visit.place, next.place).time;
+        let depart = self.network.latest_departure(visit.route, next.latest, time);
+        self.network.latest_arrival(visit.route, node, depart)
+    }
+
+    /// Waiting that lies ahead of each node; only overtime asks for it.
+    fn count_waiting(&mut self, route: u32) {
+        let mut node = self.network.end(route);
+        let mut idle = 0;
+        while self.visits[node as usize].prev != NONE {
+            let visit = self.visits[node as usize];
+            let before = &self.visits[visit.prev as usize];
+            let time = self.network.between(before.place, visit.place).time;
+            let arrival = self.network.arrive(route, before.depart, time);
+            if let Some((start, _)) = self.network.serve(route, node, arrival) {
+                idle += start - arrival;
+            }
+            self.visits[node as usize].idle = idle;
+            node = visit.prev;
+        }
+    }
+
+    fn sum_cost(&mut self, route: u32) {
+        if self.network.has_needs {
+            self.count_parts(route);
+        }
+        let vehicle = self.network.vehicle(route);
+        if vehicle.overtime_rate > 0 {
+            self.count_waiting(route);
+        }
+        let total = &mut self.totals[route as usize];
+        let late = self.visits[self.network.end(route) as usize].depart - vehicle.overtime_from;
+        let used = if total.jobs > 0 { i64::from(vehicle.fixed_cost) } else { 0 };
+        let overtime = if total.jobs > 0 { i64::from(late.max(0)) * i64::from(vehicle.overtime_rate) } else { 0 };
+        let travel = if total.jobs > 0 { total.travel * i64::from(vehicle.rate) } else { 0 };
+        self.cost -= total.cost;
+        total.cost = travel + total.preference + used + overtime;
+        self.cost += total.cost;
+    }
+
+    /// The plan as it stands.
+    pub fn plan(&self) -> Plan {
+        let mut unserved = self.absent.clone();
+        unserved.sort_unstable();
+        let routes = (0..self.network.vehicles() as u32).map(|vehicle| self.route(vehicle)).collect();
+        Plan {
+            routes,
+            unserved,
+            cost: self.cost,
+            travel: self.totals.iter().filter(|total| total.jobs > 0).map(|total| total.travel).sum(),
+        }
+    }
+
+    fn route(&self, vehicle: u32) -> Route {
+        let stops: Vec<Stop> = self
+            .nodes(vehicle)
+            .filter(|&node| node < self.network.start(0) || self.network.station(node).is_some())
+            .map(|node| self.stop(node))
+            .collect();
+        let end = self.visits[self.network.end(vehicle) as usize].depart;
+        Route { stops, end, cost: self.totals[vehicle as usize].cost }
+    }
+
+    fn stop(&self, node: Node) -> Stop {
+        let visit = self.visits[node as usize];
+        let before = self.visits[visit.prev as usize];
+        let time = self.network.between(before.place, visit.place).time;
+        let arrival = self.network.arrive(visit.route, before.depart, time);
+        let (start, depart) = self.network.serve(visit.route, node, arrival).expect("every route is feasible");
+        match self.network.station(node) {
+            Some(station) => Stop { job: None, station: Some(station), arrival, start, depart },
+            None => Stop { job: Some(node), station: None, arrival, start, depart },
+        }
+    }
+}
+
+impl Visit {
+    fn nowhere(place: u32) -> Self {
+        Self { next: NONE, prev: NONE, route: NONE, depart: 0, latest: 0, leg: 0, place, idle: 0 }
+    }
+}

@@ -1,0 +1,53 @@
+//! Stops at stations: which are needed, and what the van's own stock has to give.
+
+use super::RouteState;
+use crate::routing::engine::network::Node;
+
+impl RouteState<'_> {
+    /// Parts that come from the van's own stock: those of jobs no stop before them supplies.
+    pub(super) fn count_parts(&mut self, route: u32) {
+        let kinds = self.network.kinds;
+        let range = route as usize * kinds..(route as usize + 1) * kinds;
+        self.used[range.clone()].fill(0);
+        let mut node = self.network.start(route);
+        while let Some(next) = self.next(node) {
+            if let Some(needs) = self.network.needs(node)
+                && needs.stations & self.supplied[node as usize] == 0
+            {
+                self.used[range.clone()].iter_mut().zip(&needs.parts).for_each(|(used, parts)| *used += parts);
+            }
+            node = next;
+        }
+    }
+
+    /// Takes out the stops that no job after them needs.
+    pub(crate) fn drop_idle_stops(&mut self, route: u32) {
+        if !self.network.has_needs {
+            return;
+        }
+        let mut node = self.network.start(route);
+        while let Some(next) = self.next(node) {
+            if self.network.station(node).is_some() && self.can_do_without(route, node) {
+                self.remove_run(node, node, 0);
+            }
+            node = next;
+        }
+    }
+
+    /// Whether every job of the route has what it needs without one of its stops.
+    fn can_do_without(&self, route: u32, stop: Node) -> bool {
+        let specs = self.network.vehicle(route);
+        let mut stock = specs.parts.clone();
+        let mut supplied = 0u64;
+        self.nodes(route).filter(|&node| node != stop).all(|node| {
+            supplied |= self.network.station(node).map_or(0, |station| 1 << station);
+            let Some(needs) = self.network.needs(node) else { return true };
+            needs.stations & supplied != 0
+                || needs.tools & !specs.tools == 0
+                    && stock.iter_mut().zip(&needs.parts).all(|(stock, parts)| {
+                        *stock -= parts;
+                        *stock >= 0
+                    })
+        })
+    }
+}
