@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diagnosis::ApplianceType;
+use dispatch::routing::{Shift, Technician, Time, WorkOrder};
 use dispatch::{
-    Candidate, Cents, DailyShift, FaultBelief, FaultId, Kit, KitPolicy, Location, LocationKind, LocationTree, Order,
-    PartId, PartNeed, Pick, Place, Priority, Ranking, SourcePlan, StockLevel, Technician, TravelModel, Weights,
-    choose_kit, rank, source_parts,
+    Cents, DailyShift, FaultBelief, FaultId, Kit, KitPolicy, Location, LocationId, LocationKind, LocationTree, PartId,
+    PartNeed, Pick, Place, Priority, SourcePlan, StockLevel, TechnicianId, choose_kit, source_parts,
 };
 use firmware_proto::ServerTime;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ use serde_json::json as value;
 use tokio_util::sync::CancellationToken;
 
 use super::OrderState;
+use super::matching::{Covering, Match, Promised, matched};
 use crate::parts::ledger::{self, Booked, Entry, EntryKind};
 use crate::shard::House;
 use crate::store::changes::{one_row, step};
@@ -27,8 +28,8 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// Days ahead for which appointments are offered.
 const HORIZON_DAYS: u32 = 14;
 
-/// Work on site where the catalogue says nothing, in minutes.
-const SERVICE_MIN: u32 = 60;
+/// Work on site where the catalogue says nothing, in seconds.
+const SERVICE_S: u32 = 3_600;
 
 /// Who does it, of the store's `work_order` row.
 #[derive(Debug, sqlx::FromRow)]
@@ -65,8 +66,14 @@ struct Ranked {
 /// Everything that is chosen for an order.
 struct Choice {
     kit: Kit,
-    ranking: Ranking,
+    found: Match,
     source: Option<SourcePlan>,
+}
+
+/// Who could go: as the board wants it, with the van's location.
+struct Employed {
+    covering: Covering,
+    van: LocationId,
 }
 
 /// Works on open orders whenever there are any, until `stop`.
@@ -104,20 +111,14 @@ async fn assign(house: &House, order: &OpenOrder) -> Result<(), StoreError> {
     let mut write = house.store.write().await?;
     let choice = choose(&mut write, ty, order, now).await?;
     match choice {
-        Ok(Choice { kit, ranking, source: Some(source) }) if !ranking.candidates.is_empty() => {
-            let best = &ranking.candidates[0];
+        Ok(Choice { kit, found: Match::Visit { technician, starts, why, explanation }, source: Some(source) }) => {
             let lines = reserve(&mut write, order, &source, now).await?;
-            let explanation = explain(&kit, &ranking, &source);
-            settle(&mut write, order, best, &lines, &explanation, now).await?;
+            let explanation = explain(explanation, &kit, &source);
+            settle(&mut write, order, &Visit { technician, starts, why }, &lines, &explanation, now).await?;
             metrics::counter!("work_orders_assigned_total").increment(1);
         }
-        Ok(choice) => {
-            let why: BTreeMap<String, String> = choice
-                .ranking
-                .excluded
-                .iter()
-                .map(|out| (out.technician.to_string(), out.reason.to_string()))
-                .collect();
+        Ok(Choice { found, .. }) => {
+            let why = if let Match::Nobody(why) = found { why } else { BTreeMap::new() };
             note(&mut write, order, &value!({"waiting": "no technician can take it", "excluded": why}).to_string())
                 .await?;
         }
@@ -138,9 +139,10 @@ async fn choose(
 ) -> Result<Result<Choice, dispatch::InputError>, StoreError> {
     let ranked: Vec<Ranked> = from_json(|| format!("posterior of work order {}", order.id), &order.posterior)?;
     let technicians = technicians(write, now).await?;
+    let promised = promised(write).await?;
     let locations = locations(write).await?;
     let levels = levels(write).await?;
-    Ok(decide(ty, order, &ranked, &technicians, locations, &levels, now))
+    Ok(decide(ty, order, &ranked, &technicians, &promised, locations, &levels, now))
 }
 
 /// The choice itself; no IO.
@@ -148,34 +150,30 @@ fn decide(
     ty: &ApplianceType,
     order: &OpenOrder,
     ranked: &[Ranked],
-    technicians: &[Technician],
+    technicians: &[Employed],
+    promised: &[Promised],
     locations: Vec<Location>,
     levels: &[StockLevel],
     now: ServerTime,
 ) -> Result<Choice, dispatch::InputError> {
     let beliefs = beliefs(ty, ranked, &order.cause);
     let kit = choose_kit(&beliefs, &parts_of_fault(ty), &prices(ty), &KitPolicy::default())?;
-    let visit = Order {
-        id: order.id.as_str().into(),
-        place: Place { lat: order.lat, lon: order.lon },
+    let visit = WorkOrder {
         skills: vec![order.skill.clone()],
-        area: order.area.clone(),
         priority: priority(&order.priority),
-        service_min: SERVICE_MIN,
-        window: None,
-        needs: beliefs,
-        kit: kit.parts.clone(),
+        ..WorkOrder::new(order.id.as_str(), Place { lat: order.lat, lon: order.lon }, SERVICE_S)
     };
-    let ranking = rank(&visit, technicians, &Weights::default(), &TravelModel::default(), now)?;
-    let source = match ranking.candidates.first() {
-        Some(best) => {
-            let van = technicians.iter().find(|technician| technician.id == best.technician).map(|found| &found.van);
+    let crew: Vec<Covering> = technicians.iter().map(|employed| employed.covering.clone()).collect();
+    let found = matched(&visit, &order.area, &crew, promised, now)?;
+    let source = match &found {
+        Match::Visit { technician, .. } => {
             let tree = LocationTree::new(locations)?;
-            van.map(|van| source_parts(&kit.parts, van, &tree, levels)).transpose()?
+            let van = technicians.iter().find(|employed| employed.covering.technician.id == *technician);
+            van.map(|employed| source_parts(&kit.parts, &employed.van, &tree, levels)).transpose()?
         }
-        None => None,
+        Match::Nobody(_) => None,
     };
-    Ok(Choice { kit, ranking, source })
+    Ok(Choice { kit, found, source })
 }
 
 /// The posterior over causes of this type; the order's own cause is always among them.
@@ -245,17 +243,25 @@ async fn reserve(
     Ok(lines)
 }
 
-fn explain(kit: &Kit, ranking: &Ranking, source: &SourcePlan) -> String {
-    let excluded: BTreeMap<String, String> =
-        ranking.excluded.iter().map(|out| (out.technician.to_string(), out.reason.to_string())).collect();
-    let runners_up: Vec<&Candidate> = ranking.candidates.iter().take(3).collect();
-    value!({"candidates": runners_up, "excluded": excluded, "kit": kit.why, "covered_probability": kit.covered_probability, "parts": source.why}).to_string()
+/// Adds to why these people why these parts.
+fn explain(mut explanation: serde_json::Value, kit: &Kit, source: &SourcePlan) -> String {
+    explanation["kit"] = kit.why.as_str().into();
+    explanation["covered_probability"] = kit.covered_probability.into();
+    explanation["parts"] = source.why.as_str().into();
+    explanation.to_string()
+}
+
+/// Who comes, when, and why.
+struct Visit {
+    technician: TechnicianId,
+    starts: ServerTime,
+    why: String,
 }
 
 async fn settle(
     write: &mut Write,
     order: &OpenOrder,
-    best: &Candidate,
+    visit: &Visit,
     lines: &[KitLine],
     explanation: &str,
     now: ServerTime,
@@ -265,8 +271,8 @@ async fn settle(
          version = version + 1 WHERE id = $7 AND version = $8",
     )
     .bind(OrderState::Assigned.as_str())
-    .bind(best.technician.as_str())
-    .bind(best.earliest_start.ms())
+    .bind(visit.technician.as_str())
+    .bind(visit.starts.ms())
     .bind(json(&lines))
     .bind(explanation)
     .bind(now.ms())
@@ -281,7 +287,7 @@ async fn settle(
         now,
         OrderState::Assigned.as_str(),
         "dispatch",
-        &format!("{}: {}", best.technician, best.why),
+        &format!("{}: {}", visit.technician, visit.why),
     )
     .await?;
     audit::append(write, now, "dispatch", "work_order", &order.id, OrderState::Assigned.as_str()).await
@@ -300,33 +306,60 @@ async fn note(write: &mut Write, order: &OpenOrder, text: &str) -> Result<(), St
     Ok(())
 }
 
-async fn technicians(write: &mut Write, now: ServerTime) -> Result<Vec<Technician>, StoreError> {
-    type Stored = (String, String, f64, f64, String, String, i64, f64, String, i64);
-    let stored: Vec<Stored> = sqlx::query_as(
-        "SELECT id, name, lat, lon, skills, areas, capacity, rating, van, (SELECT COUNT(*) FROM work_order \
-         WHERE work_order.technician = technician.id AND closed_ms IS NULL) FROM technician ORDER BY id",
+async fn technicians(write: &mut Write, now: ServerTime) -> Result<Vec<Employed>, StoreError> {
+    type Stored = (String, f64, f64, String, String, i64, f64, String);
+    let stored: Vec<Stored> =
+        sqlx::query_as("SELECT id, lat, lon, skills, areas, capacity, rating, van FROM technician ORDER BY id")
+            .fetch_all(&mut **write)
+            .await?;
+    let shifts = DailyShift::EVERY_DAY.windows(now, HORIZON_DAYS).unwrap_or_default();
+    let second = |time: ServerTime| Time(time.ms().div_euclid(1_000));
+    let shift = |window: &dispatch::TimeWindow| Shift {
+        start: second(window.start),
+        end: second(window.end),
+        overtime_s: 0,
+        breaks: Vec::new(),
+    };
+    let shifts: Vec<Shift> = shifts.iter().map(shift).collect();
+    stored
+        .into_iter()
+        .map(|(id, lat, lon, skills, areas, capacity, rating, van)| {
+            let areas = from_json(|| format!("areas of technician {id}"), &areas)?;
+            let technician = Technician {
+                skills: from_json(|| format!("skills of technician {id}"), &skills)?,
+                id: id.into(),
+                start: Place { lat, lon },
+                end: None,
+                position: None,
+                shifts: shifts.clone(),
+                certificates: Vec::new(),
+                territories: Vec::new(),
+                capacity: Some(capacity as u32),
+                cost: 1.0,
+                rating: Some(rating),
+                worked_s: 0,
+                van_stock: Vec::new(),
+            };
+            Ok(Employed { covering: Covering { technician, areas }, van: van.into() })
+        })
+        .collect()
+}
+
+/// Visits that customers count on.
+async fn promised(write: &mut Write) -> Result<Vec<Promised>, StoreError> {
+    let stored: Vec<(String, f64, f64, String, i64)> = sqlx::query_as(
+        "SELECT work_order.id, lat, lon, technician, starts_ms FROM work_order JOIN device ON \
+         device.id = work_order.device WHERE closed_ms IS NULL AND technician IS NOT NULL AND starts_ms IS NOT NULL \
+         ORDER BY work_order.id",
     )
     .fetch_all(&mut **write)
     .await?;
-    let shifts = DailyShift::EVERY_DAY.windows(now, HORIZON_DAYS).unwrap_or_default();
-    stored
-        .into_iter()
-        .map(|(id, name, lat, lon, skills, areas, capacity, rating, van, assigned)| {
-            Ok(Technician {
-                skills: from_json(|| format!("skills of technician {id}"), &skills)?,
-                areas: from_json(|| format!("areas of technician {id}"), &areas)?,
-                id: id.into(),
-                name,
-                place: Place { lat, lon },
-                shifts: shifts.clone(),
-                capacity_per_day: capacity as u32,
-                assigned: assigned as u32,
-                rating,
-                van: van.into(),
-                van_stock: Vec::new(),
-            })
-        })
-        .collect()
+    let promised = |(id, lat, lon, technician, starts): (String, f64, f64, String, i64)| Promised {
+        order: WorkOrder::new(id, Place { lat, lon }, SERVICE_S),
+        technician: technician.into(),
+        starts: ServerTime(starts),
+    };
+    Ok(stored.into_iter().map(promised).collect())
 }
 
 async fn locations(write: &mut Write) -> Result<Vec<Location>, StoreError> {

@@ -1,6 +1,7 @@
 //! Work orders: from open to completed, each step on the record.
 
 mod assign;
+mod matching;
 mod steps;
 
 pub(crate) use assign::location_kind;
