@@ -81,6 +81,8 @@ impl House {
             dirty: false,
             dedup_dirty: false,
             model: spec.kind.model().to_owned(),
+            registered: ServerTime(START_MS),
+            lessons: 0,
             ty,
         };
         let device = Device::new(&spec, DeviceTime(START_MS));

@@ -3,8 +3,9 @@
 #![allow(dead_code, reason = "each program reads another part")]
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use diagnosis::detection::recording::{Model, Monitor, Recording};
+use diagnosis::detection::recording::{Model, Monitor, Recording, Verdict};
 
 /// Rows of each file that train.
 pub const TRAIN_ROWS: usize = 400;
@@ -36,10 +37,17 @@ pub fn experiments(files: BTreeMap<String, String>) -> Vec<Experiment> {
     experiments
 }
 
+/// The long run without a fault.
+pub fn healthy_run(files: &BTreeMap<String, String>) -> Experiment {
+    let (name, text) =
+        files.iter().find(|(name, _)| name.ends_with("free.csv")).expect("the archive has a healthy run");
+    read(name.clone(), text)
+}
+
 fn read(name: String, text: &str) -> Experiment {
     let mut lines = text.lines().map(|line| line.trim_end().split(';').collect::<Vec<_>>());
     let head = lines.next().expect("a file has a head");
-    let label = head.iter().position(|name| *name == "anomaly").expect("an experiment is labelled");
+    let label = head.iter().position(|name| *name == "anomaly").unwrap_or(head.len());
     let mut experiment = Experiment {
         name,
         channels: head[1..label].iter().map(|name| (*name).to_owned()).collect(),
@@ -48,19 +56,50 @@ fn read(name: String, text: &str) -> Experiment {
     };
     for cells in lines {
         experiment.rows.extend(cells[1..label].iter().map(|cell| cell.parse::<f64>().expect("a reading is a number")));
-        experiment.anomaly.push(cells[label].starts_with('1'));
+        experiment.anomaly.push(cells.get(label).is_some_and(|cell| cell.starts_with('1')));
     }
     experiment
 }
 
 /// The flags of the rows after training.
 pub fn detect(experiment: &Experiment) -> Vec<bool> {
+    judge(experiment, 0..experiment.anomaly.len()).into_iter().map(|verdict| verdict.flag).collect()
+}
+
+/// The verdicts on a stretch of rows, whose first ones train.
+fn judge(experiment: &Experiment, stretch: Range<usize>) -> Vec<Verdict> {
     let count = experiment.channels.len();
-    let (train, judge) = experiment.rows.split_at(TRAIN_ROWS * count);
+    let rows = &experiment.rows[stretch.start * count..stretch.end * count];
+    let (train, judge) = rows.split_at(TRAIN_ROWS * count);
     let recording = Recording { times_ms: vec![], readings: train.to_vec() };
     let model = Model::train(&experiment.channels, &[recording]).expect("400 rows are enough");
     let mut monitor = Monitor::new(&model);
-    judge.chunks_exact(count).map(|row| monitor.step(None, row).flag).collect()
+    judge.chunks_exact(count).map(|row| monitor.step(None, row)).collect()
+}
+
+fn p_values(experiment: &Experiment, stretch: Range<usize>) -> Vec<f64> {
+    judge(experiment, stretch).into_iter().filter_map(|verdict| verdict.p_value).collect()
+}
+
+/// p-values of recorded healthy rows, by how they were split.
+pub fn healthy_p_values(files: &BTreeMap<String, String>) -> Vec<(&'static str, Vec<f64>)> {
+    let run = healthy_run(files);
+    let last = run.anomaly.len();
+    // Each stretch trains on its own first rows and is judged for so many rows, or to the end.
+    let stretches = |judged: usize| {
+        let starts = (0..last).step_by(500).take_while(|start| start + TRAIN_ROWS + judged / 2 <= last);
+        starts.flat_map(|start| p_values(&run, start..last.min(start + TRAIN_ROWS + judged))).collect()
+    };
+    let before_faults = experiments(files.clone()).into_iter().flat_map(|experiment| {
+        let first = experiment.anomaly.iter().position(|anomaly| *anomaly).expect("an experiment has a fault");
+        if first > TRAIN_ROWS { p_values(&experiment, 0..first) } else { vec![] }
+    });
+    vec![
+        ("pump, healthy run", p_values(&run, 0..last)),
+        ("the same from each 500th row on, 1,000 judged", stretches(1_000)),
+        ("the same from each 500th row on, 4,000 judged", stretches(4_000)),
+        ("pumps before their faults, 13 files", before_faults.collect()),
+    ]
 }
 
 impl Count {

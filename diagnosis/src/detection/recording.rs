@@ -5,8 +5,10 @@
 //! [`Verdict`] from that row and those before it. Two questions are kept apart:
 //!
 //! - *How surprising is this row?* `surprise` whitens each channel by its own past and by the other
-//!   channels, and `calibration` turns the largest surprise into a p-value that holds for dependent
-//!   rows: it simulates healthy recordings, trains on them and judges them.
+//!   channels; a new level is news once. `calibration` turns the largest surprise into a p-value that
+//!   holds for dependent rows: it simulates healthy recordings, trains on them and judges them.
+//!   `experience` corrects it by the rows judged since without a flag: simulated recordings have no
+//!   level that steps or dips now and then, real ones have.
 //! - *Is something wrong now?* `level` is a flag with memory: it rises when levels leave where they
 //!   were, stays while they are away, and falls when they are back.
 //!
@@ -15,6 +17,7 @@
 mod autoregression;
 mod calibration;
 mod draws;
+mod experience;
 mod level;
 mod order;
 mod surprise;
@@ -26,6 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Evidence;
 use calibration::Calibration;
+use experience::Experience;
 use level::{Levels, Spread};
 use order::Order;
 pub use order::Standing;
@@ -53,6 +57,7 @@ pub struct Model {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct State {
     memory: Memory,
+    experience: Experience,
     levels: Levels,
     units: Vec<UnitWatch>,
     order: Order,
@@ -68,7 +73,8 @@ pub struct Verdict {
     /// training: the length of the vector of what exceeds 1.5 in each channel. 0 is where they
     /// were; above [`RISE`] the flag rises.
     pub score: Option<f64>,
-    /// How often a healthy row is at least as surprising after the rows before it; 1e-12 to 1.
+    /// How often a healthy row is at least as surprising after the rows before it; 1e-12 to 1. A
+    /// change is surprising when it comes: of a state that lasts, the flag tells.
     pub p_value: Option<f64>,
     /// Whether something is wrong now.
     pub flag: bool,
@@ -131,8 +137,13 @@ impl<'m> Monitor<'m> {
             *row = band.limit(reading);
         }
         let surprise = self.model.expectation.step(&mut state.memory, &self.row);
-        let p_value = surprise.zip(self.model.calibration.as_ref()).map(|(largest, p)| p.p_value(largest));
+        let believed = surprise.zip(self.model.calibration.as_ref()).map(|(largest, p)| p.p_value(largest));
+        let p_value = believed.map(|p| state.experience.p_value(p));
         let level = state.levels.step(&self.model.spread, &self.row);
+        // What is wrong, or may be, does not teach what is healthy.
+        if let (Some(p), false) = (believed, level.flag) {
+            state.experience.learn(p);
+        }
         self.watch_units(readings);
         Verdict { standing, score: Some(level.score), p_value, flag: level.flag, changepoint: level.changed }
     }

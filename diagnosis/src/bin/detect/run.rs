@@ -34,7 +34,8 @@ const PROGRESS_ROWS: u64 = 250_000;
 ///   row          number of the data row, from 0
 ///   score        distance of the channels' levels from where they were, in standard deviations of
 ///                training beyond 1.5; 0 is where they were, above 3 the flag rises
-///   p_value      how often a healthy row is at least as surprising after the rows before it
+///   p_value      how often a healthy row is at least as surprising after the rows before it; small
+///                when a change comes, not as long as it lasts
 ///   flag         1 while something is wrong: a state that rises, stays, and falls
 ///   changepoint  1 on the row where the flag rises or falls
 ///   channels     name:share joined by `;`, largest first: what carries the verdict

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::draws::Draws;
+use super::experience::LEAST_P;
 use super::surprise::{Expectation, Memory};
 
 /// Simulated rows to judge after each simulated training.
@@ -12,13 +13,11 @@ const JUDGED_ROWS: usize = 2_000;
 const SETTLING_ROWS: usize = 400;
 /// Longer trainings are simulated as if they had so many rows: what is uncertain of the parameters
 /// is small by then.
-const MOST_TRAINED_ROWS: usize = 2_000;
+pub(super) const MOST_TRAINED_ROWS: usize = 2_000;
 /// The share of rows whose tail is fitted and not counted.
 const TAIL_SHARE: f64 = 0.005;
 /// Entries of the table below the tail.
 const ENTRIES: usize = 200;
-/// The smallest p-value: no recording says more.
-pub(super) const LEAST_P: f64 = 1e-12;
 
 /// Survival function of the largest score of healthy rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! How surprising a row is after the rows before it: each channel's residual against its own past,
-//! against the other channels, and gathered over time, all as normal scores.
+//! against the other channels, and gathered over time, all as normal scores. What a score has told is
+//! known from then on: the next rows are compared with the new level.
 
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,10 @@ const FOLLOW: f64 = 0.01;
 const WIDEN: f64 = 0.005;
 /// The same for gathered scores, which are fewer for being alike.
 const WIDEN_GATHERED: f64 = 0.002;
+/// A score beyond this, which a channel shows once in 16,000 rows by chance, has told of a new level.
+/// The expectation takes it over (the restart of Page 1954): a step is surprising when it comes and
+/// when it goes, and not for as long as the past holds both levels.
+const TOLD: f64 = 4.0;
 /// Mean of the absolute value of a normal score, cut at 3.
 const TYPICAL: f64 = 0.797;
 /// The least weight of "channels are independent" in their correlation, so that a channel that is
@@ -30,6 +35,8 @@ pub(super) struct Expectation {
     channels: Vec<Channel>,
     /// Row by row, the weights by which the other channels' scores explain one channel's score.
     explain: Vec<f64>,
+    /// Of a gathered score in units of its typical size, which training shows few of.
+    gathered: Tail,
     /// Lower triangle L with L Lᵀ = correlation of the scores, row by row.
     cholesky: Vec<f64>,
 }
@@ -102,7 +109,9 @@ impl Expectation {
             fitted.unexplained = fitted.tail.and_then(|_| Tail::fit(&left));
         }
         let lower = correlation.cholesky().expect("a shrunk correlation is positive definite").l();
-        Self { channels: fitted, explain, cholesky: lower.transpose().as_slice().to_vec() }
+        // Scores gathered with weight λ are as good as λ / (2 - λ) independent ones each.
+        let gathered = Tail::of_few(scores.len() as f64 / channels as f64 * GATHER / (2.0 - GATHER));
+        Self { channels: fitted, explain, gathered, cholesky: lower.transpose().as_slice().to_vec() }
     }
 
     /// Whether any channel ever moved.
@@ -129,8 +138,13 @@ impl Expectation {
         for (index, channel) in self.channels.iter().enumerate() {
             let score = memory.scores[index];
             memory.gathered[index] += GATHER * (score - memory.gathered[index]);
-            let [_, gathered, left] = &mut memory.widths[index];
-            let mut surprise = score.abs().max(sized(memory.gathered[index] / spread, gathered, WIDEN_GATHERED).abs());
+            let [width, gathered, left] = &mut memory.widths[index];
+            let together = sized(memory.gathered[index] / spread, gathered, WIDEN_GATHERED).abs();
+            if let (Some(tail), true) = (channel.tail, together > TOLD) {
+                memory.follow[index] += *width * NORMAL_SCORES.residual(tail, memory.gathered[index]);
+                memory.gathered[index] = 0.0;
+            }
+            let mut surprise = score.abs().max(NORMAL_SCORES.score(self.gathered, together));
             // A missing reading and a channel that never moved say nothing about the others.
             if let (Some(tail), true) = (channel.unexplained, score != 0.0) {
                 let unexplained = unexplained(&memory.scores, &self.explain[index * count..][..count], index);
@@ -194,7 +208,12 @@ impl Channel {
         *ground += FOLLOW * above;
         let residual = above - expected;
         let (follow, [width, ..]) = (&mut memory.follow[index], &mut memory.widths[index]);
-        let score = NORMAL_SCORES.score(tail, (residual - *follow) / *width);
+        let step = residual - *follow;
+        let score = NORMAL_SCORES.score(tail, step / *width);
+        if score.abs() > TOLD {
+            history[0] -= step;
+            *ground += (1.0 - FOLLOW) * step;
+        }
         widen(width, score, WIDEN);
         *follow += FOLLOW * (residual.clamp(-3.0 * tail.scale, 3.0 * tail.scale) - *follow);
         Some(score)

@@ -57,6 +57,14 @@ impl Tail {
         });
         tails.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, tail)| tail)
     }
+
+    /// Of a value in units of a typical size that so many values have shown: Student's t.
+    pub(super) fn of_few(values: f64) -> Self {
+        let known = |family: &Family| matches!(family, Family::Student(freedom) if *freedom <= values);
+        let heaviest = FAMILIES.iter().rposition(|family| matches!(family, Family::Student(_)));
+        let family = FAMILIES.iter().position(known).or(heaviest).expect("some families are Student's");
+        Self { scale: 1.0, family }
+    }
 }
 
 impl Family {

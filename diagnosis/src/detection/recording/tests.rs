@@ -38,12 +38,50 @@ fn a_fault_is_flagged_from_onset_to_return_and_named() {
         if verdict.changepoint {
             changes.push((row, verdict.flag));
         }
-        if row == 701 {
+        if row == 700 {
             assert_eq!(monitor.channels()[0].0, "flow");
             assert!(verdict.p_value.unwrap() < 1e-3);
         }
     }
     assert!(matches!(changes[..], [(700..710, true), (1000..1030, false)]), "{changes:?}");
+}
+
+/// The p-values of the rows after training.
+fn p_values(rows: &[f64]) -> Vec<f64> {
+    let model = model(rows[..2 * TRAIN].to_vec(), vec![]);
+    let mut monitor = Monitor::new(&model);
+    rows[2 * TRAIN..].chunks_exact(2).map(|row| monitor.step(None, row).p_value.unwrap()).collect()
+}
+
+#[test]
+fn a_step_is_surprising_when_it_comes_and_when_it_goes_each_time() {
+    for size in [0.2, 0.4] {
+        let mut rows = healthy(2400, 9);
+        for row in (800..1100).chain(1600..1900) {
+            rows[2 * row + 1] += size;
+        }
+        let p_values = p_values(&rows);
+        for change in [800, 1100, 1600, 1900] {
+            let after = &p_values[change - TRAIN..][..100];
+            assert!(after[0] <= 1e-3, "{size}, row {change}: {}", after[0]);
+            let rare = after.iter().filter(|p| **p <= 0.01).count();
+            assert!(rare <= 6, "{size}, row {change}: {rare} of 100 rows");
+        }
+    }
+}
+
+#[test]
+fn what_a_healthy_recording_shows_again_and_again_is_no_longer_rare() {
+    let mut rows = healthy(12_000, 10);
+    // Too short to move the level of the channel, so that no flag rises.
+    let spikes: Vec<usize> = (TRAIN + 50..12_000).step_by(100).collect();
+    for row in &spikes {
+        rows[2 * row + 1] += 0.14;
+    }
+    let p_values = p_values(&rows);
+    let of_spikes: Vec<f64> = spikes.iter().map(|row| p_values[row - TRAIN]).collect();
+    let (first, rare) = (of_spikes[0], of_spikes[66..].iter().filter(|p| **p <= 1e-3).count());
+    assert!(first <= 1e-3 && rare <= 5, "{first}, then {rare} of 50");
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use thiserror::Error;
 
-use super::calibration::{Calibration, judged};
+use super::calibration::{Calibration, MOST_TRAINED_ROWS, judged};
+use super::experience::Experience;
 use super::level::{Levels, Spread};
 use super::order::{Order, Standing, usual_step_ms};
 use super::surprise::{Expectation, Memory};
@@ -80,6 +81,7 @@ impl Model {
         let step = usual_step_ms(recordings.iter().map(|recording| recording.times_ms.as_slice()));
         let mut state = State {
             memory: Memory::new(count),
+            experience: Experience::new(rows.min(MOST_TRAINED_ROWS)),
             levels: first_levels(&filled, count, &spread),
             units: vec![UnitWatch::default(); count],
             order: Order::new(step),
