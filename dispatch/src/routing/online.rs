@@ -259,6 +259,8 @@ impl Route {
         let visit = |node: &Node| match node.what {
             What::Order(order) => Some(Stop::Visit(super::Visit {
                 order: problem.orders[order as usize].id.clone(),
+                place: node.place,
+                window: node.windows[0],
                 arrive: Time(node.arrive),
                 start: Time(node.start),
                 end: Time(node.start + node.service_s),
@@ -272,6 +274,8 @@ impl Route {
         Self {
             technician: problem.technicians[line.technician].id.clone(),
             shift: line.shift,
+            start: line.nodes[0].place,
+            end: line.nodes[line.nodes.len() - 1].place,
             leave: line.span.start,
             back: Time(line.nodes.last().map_or(0, |end| end.arrive)),
             back_travel_s: 0,

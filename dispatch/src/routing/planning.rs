@@ -38,10 +38,11 @@ impl Limits<'_> {
 /// search gives up their windows for the order's own.
 ///
 /// # Errors
-/// What [`Problem::check`] finds; parts that arrive at too many different times.
+/// What [`Problem::check`] finds; more than [`MAX_PLANNED`](super::problem::MAX_PLANNED) orders or
+/// shifts; parts that arrive at too many different times.
 pub fn plan(problem: &Problem, limits: &Limits<'_>, from: Option<&Plan>) -> Result<Plan, InputError> {
     problem.check()?;
-    plan_on(problem, roads(problem).as_ref(), limits, from)
+    plan_checked(problem, roads(problem).as_ref(), limits, from)
 }
 
 /// As [`plan`], on the caller's own roads instead of `problem.travel`.
@@ -55,6 +56,16 @@ pub fn plan_on(
     from: Option<&Plan>,
 ) -> Result<Plan, InputError> {
     problem.check()?;
+    plan_checked(problem, roads, limits, from)
+}
+
+fn plan_checked(
+    problem: &Problem,
+    roads: &dyn Roads,
+    limits: &Limits<'_>,
+    from: Option<&Plan>,
+) -> Result<Plan, InputError> {
+    problem.check_size()?;
     let compiled = Compiled::new(problem, roads, &[])?;
     let warm = from.map(|plan| warm(&compiled, plan));
     let has_promises = problem.orders.iter().any(|order| order.promised.is_some());

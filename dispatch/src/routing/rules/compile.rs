@@ -67,11 +67,6 @@ impl<'p> Compiled<'p> {
         Ok(compiled)
     }
 
-    /// The model's time as a time of the problem.
-    pub fn time(&self, moment: i32) -> Time {
-        Time(self.origin + i64::from(moment))
-    }
-
     /// Rules an order breaks on a duty that has nothing else on it; none: it fits.
     pub fn broken(&self, order: usize, duty: usize) -> Broken {
         let rules = self.masks.broken(self.problem, order, duty, &self.duties[duty]);
