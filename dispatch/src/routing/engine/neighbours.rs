@@ -11,19 +11,11 @@ const LOOKED_AT: usize = 6_000;
 /// Cost of one unit of waiting, in units of travel (Vidal et al. 2013, section 4.4).
 const WAITING: f64 = 0.2;
 
-/// A job beside another: the node, and the leg between them.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Beside {
-    pub node: Node,
-    pub time: i32,
-    pub cost: i32,
-}
-
 /// Neighbour lists, nearest first.
 #[derive(Debug, Default)]
 pub(crate) struct Neighbours {
-    before: Lists<Beside>,
-    after: Lists<Beside>,
+    before: Lists<Node>,
+    after: Lists<Node>,
     around: Lists<Node>,
     /// Mean travel cost to the nearest neighbours: what a leg costs here.
     pub leg: f64,
@@ -79,13 +71,13 @@ impl Neighbours {
 
     /// Jobs that may stand just before this one.
     #[inline]
-    pub fn before(&self, job: Node) -> &[Beside] {
+    pub fn before(&self, job: Node) -> &[Node] {
         self.before.of(job)
     }
 
     /// Jobs that may stand just after this one.
     #[inline]
-    pub fn after(&self, job: Node) -> &[Beside] {
+    pub fn after(&self, job: Node) -> &[Node] {
         self.after.of(job)
     }
 
@@ -109,13 +101,13 @@ fn distance(network: &Network<'_>, a: Node, b: Node) -> i32 {
     network.arc(a, b).cost.min(network.arc(b, a).cost)
 }
 
-/// The best legs of those that time windows and vehicles allow, best first.
+/// Those with the best legs of those that time windows and vehicles allow, best first.
 fn beside(
     network: &Network<'_>,
     job: Node,
     others: impl Iterator<Item = Node>,
     leg: impl Fn(Node) -> (Node, Node),
-) -> Vec<Beside> {
+) -> Vec<Node> {
     let mut ranked: Vec<(i32, Node)> = others
         .filter_map(|other| {
             let (from, to) = leg(other);
@@ -127,15 +119,7 @@ fn beside(
         })
         .collect();
     nearest(&mut ranked, BESIDE);
-    let arc = |node| {
-        let (from, to) = leg(node);
-        network.arc(from, to)
-    };
-    ranked
-        .into_iter()
-        .map(|(_, node)| (node, arc(node)))
-        .map(|(node, arc)| Beside { node, time: arc.time, cost: arc.cost })
-        .collect()
+    ranked.into_iter().map(|(_, node)| node).collect()
 }
 
 /// Travel cost with the waiting that cannot be avoided; `None` when `to` cannot follow at all.

@@ -5,11 +5,12 @@ mod insertion;
 mod journal;
 mod supply;
 
+pub(crate) use insertion::Guest;
 pub use insertion::Insertion;
 
 use super::network::{NONE, Network, Node};
 use super::plan::{Plan, Route, Stop};
-use crate::routing::model::TIERS;
+use crate::routing::model::{TIERS, Vehicle};
 use journal::Journal;
 
 /// One node in a route. A node that stands nowhere has `route` [`NONE`].
@@ -25,16 +26,19 @@ pub(crate) struct Visit {
     /// Travel cost to the next node, before the vehicle's rate.
     pub leg: i32,
     pub place: u32,
-    /// Waiting from this node on: a delay here arrives at the end lessened by it.
-    pub idle: i32,
+    /// Place of the next node.
+    pub next_place: u32,
 }
 
 /// Sums over one route.
 #[derive(Debug, Clone, Copy, Default)]
 struct Total {
     jobs: u32,
-    /// Load in the first dimension.
+    /// Load and capacity in the first dimension.
     load: i32,
+    capacity: i32,
+    /// The vehicle's.
+    rate: i32,
     travel: i64,
     preference: i64,
     cost: i64,
@@ -56,6 +60,8 @@ pub struct RouteState<'n> {
     supplied: Vec<u64>,
     /// Jobs that may not be moved, nor have anything put before them.
     fixed: Vec<bool>,
+    /// Waiting from a node on: a delay there arrives at the end lessened by it.
+    idle: Vec<i32>,
     absent: Vec<Node>,
     /// Where a job stands in `absent`.
     absent_at: Vec<u32>,
@@ -70,7 +76,8 @@ impl<'n> RouteState<'n> {
         let mut state = Self {
             network,
             visits: network.sites.iter().map(|site| Visit::nowhere(site.place)).collect(),
-            totals: vec![Total::default(); vehicles],
+            totals: network.model.vehicles.iter().map(Total::new).collect(),
+            idle: vec![0; network.sites.len()],
             loads: vec![0; vehicles * network.dimensions],
             used: vec![0; vehicles * network.kinds],
             supplied: if network.has_needs { vec![0; network.sites.len()] } else { Vec::new() },
@@ -301,7 +308,10 @@ impl<'n> RouteState<'n> {
     fn link(&mut self, prev: Node, next: Node) {
         self.visits[prev as usize].next = next;
         self.visits[next as usize].prev = prev;
-        self.visits[prev as usize].leg = self.network.arc(prev, next).cost;
+        let place = self.visits[next as usize].place;
+        let prev = &mut self.visits[prev as usize];
+        prev.leg = self.network.between(prev.place, place).cost;
+        prev.next_place = place;
     }
 
     /// Departures after `prev`, as far as they move. The first `fresh` nodes are computed whatever they held.
@@ -374,7 +384,7 @@ impl<'n> RouteState<'n> {
             if let Some((start, _)) = self.network.serve(route, node, arrival) {
                 idle += start - arrival;
             }
-            self.visits[node as usize].idle = idle;
+            self.idle[node as usize] = idle;
             node = visit.prev;
         }
     }
@@ -433,8 +443,15 @@ impl<'n> RouteState<'n> {
     }
 }
 
+impl Total {
+    fn new(vehicle: &Vehicle) -> Self {
+        let capacity = vehicle.capacity.first().copied().unwrap_or(0);
+        Self { capacity, rate: vehicle.rate, ..Self::default() }
+    }
+}
+
 impl Visit {
     fn nowhere(place: u32) -> Self {
-        Self { next: NONE, prev: NONE, route: NONE, depart: 0, latest: 0, leg: 0, place, idle: 0 }
+        Self { next: NONE, prev: NONE, route: NONE, depart: 0, latest: 0, leg: 0, place, next_place: place }
     }
 }

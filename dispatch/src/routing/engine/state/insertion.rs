@@ -1,7 +1,7 @@
 //! Where a job fits: the O(1) test, and the best place of one route or of all.
 
 use super::{RouteState, Visit};
-use crate::routing::engine::network::{Arc, NONE, Node};
+use crate::routing::engine::network::{NONE, Network, Node, Row};
 use crate::routing::model::Needs;
 
 /// A feasible place for a job, and what it costs there.
@@ -22,27 +22,58 @@ pub struct Insertion {
 impl RouteState<'_> {
     /// Whether a job fits after a node of a route, and what that costs.
     pub fn test(&self, job: Node, after: Node) -> Option<Insertion> {
-        if self.is_served(job) { None } else { self.test_below(job, after, None, i64::MAX) }
+        if self.is_served(job) { None } else { self.test_below(&self.guest(job), after, i64::MAX) }
     }
 
-    /// As [`RouteState::test`] for an absent job, if it costs less than `bound`. `inward` is the
-    /// leg to the job, where the caller has it.
+    /// What tests of a job ask for again and again.
     #[inline]
-    pub(crate) fn test_below(&self, job: Node, after: Node, inward: Option<Arc>, bound: i64) -> Option<Insertion> {
+    pub(crate) fn guest(&self, job: Node) -> Guest<'_> {
+        let network = self.network;
+        let place = network.sites[job as usize].place;
+        Guest { job, place, rows: network.rows(place), picky: network.is_picky(job) }
+    }
+
+    /// As [`RouteState::test`] for an absent job, if it costs less than `bound`.
+    #[inline]
+    pub(crate) fn test_below(&self, guest: &Guest<'_>, after: Node, bound: i64) -> Option<Insertion> {
         let before = &self.visits[after as usize];
         if before.route == NONE || before.next == NONE {
             return None;
         }
-        let inward = inward.unwrap_or_else(|| self.network.arc(after, job));
-        let detour = self.detour(job, before, inward);
-        if detour >= bound || !self.fits(job, before.route) || !self.may_follow(job, before) {
+        let travel = guest.cost_from(self.network, before.place) + guest.cost_to(self.network, before.next_place);
+        let detour = self.detour(guest.job, before, travel);
+        if detour >= bound || !self.has_room(guest.job, before.route) {
             return None;
         }
-        if !self.equipped(job, before.route, after) {
-            return self.with_stop(job, after, bound);
+        if guest.picky {
+            self.test_picky(guest, after, detour, bound)
+        } else {
+            self.test_times(guest, after, before, detour, bound)
         }
-        let cost = detour + self.delay(job, before, inward)?;
-        if cost < bound { Some(Insertion { job, after, vehicle: before.route, stop: None, cost }) } else { None }
+    }
+
+    /// The rest of the test for a job that not every vehicle can do anywhere.
+    fn test_picky(&self, guest: &Guest<'_>, after: Node, detour: i64, bound: i64) -> Option<Insertion> {
+        let before = &self.visits[after as usize];
+        if !self.network.allows(guest.job, before.route) || !self.may_follow(guest.job, before) {
+            return None;
+        }
+        if !self.equipped(guest.job, before.route, after) {
+            return self.with_stop(guest.job, after, bound);
+        }
+        self.test_times(guest, after, before, detour, bound)
+    }
+
+    #[inline]
+    fn test_times(&self, guest: &Guest<'_>, after: Node, before: &Visit, detour: i64, bound: i64) -> Option<Insertion> {
+        let inward = guest.time_from(self.network, before.place);
+        let outward = guest.time_to(self.network, before.next_place);
+        let cost = detour + self.delay(guest.job, before, inward, outward)?;
+        if cost < bound {
+            Some(Insertion { job: guest.job, after, vehicle: before.route, stop: None, cost })
+        } else {
+            None
+        }
     }
 
     /// The cheapest place of a job on one route.
@@ -100,8 +131,8 @@ impl RouteState<'_> {
     pub(crate) fn has_room(&self, job: Node, vehicle: u32) -> bool {
         let network = self.network;
         if network.dimensions == 1 {
-            let load = self.totals[vehicle as usize].load + network.sites[job as usize].load;
-            return load <= network.vehicle(vehicle).capacity[0];
+            let total = &self.totals[vehicle as usize];
+            return total.load + network.sites[job as usize].load <= total.capacity;
         }
         let loads = &self.loads[vehicle as usize * network.dimensions..];
         let capacity = &network.vehicle(vehicle).capacity;
@@ -113,44 +144,43 @@ impl RouteState<'_> {
         !self.fixed[before.next as usize] && self.network.job(job).pinned.is_none_or(|pin| pin.vehicle == before.route)
     }
 
-    /// Cost of a job between two nodes, overtime apart.
+    /// Cost of a job between two nodes that adds this much travel, overtime apart.
     #[inline]
-    fn detour(&self, job: Node, before: &Visit, inward: Arc) -> i64 {
-        let (network, route) = (self.network, before.route);
-        let vehicle = network.vehicle(route);
-        let outward = network.between(network.sites[job as usize].place, self.visits[before.next as usize].place);
-        let travel = i64::from(inward.cost) + i64::from(outward.cost);
+    fn detour(&self, job: Node, before: &Visit, travel: i64) -> i64 {
+        let total = &self.totals[before.route as usize];
         // An empty vehicle stays where it is: its leg from start to end is not paid.
-        if self.totals[route as usize].jobs == 0 {
-            return travel * i64::from(vehicle.rate) + i64::from(vehicle.fixed_cost) + network.preference(job, route);
-        }
-        (travel - i64::from(before.leg)) * i64::from(vehicle.rate) + network.preference(job, route)
+        let (saved, fixed) = if total.jobs == 0 {
+            (0, self.network.vehicle(before.route).fixed_cost)
+        } else {
+            (before.leg, 0)
+        };
+        (travel - i64::from(saved)) * i64::from(total.rate)
+            + i64::from(fixed)
+            + self.network.preference(job, before.route)
     }
 
     /// Overtime of a job between two nodes; `None` when it or what follows is late.
     #[inline]
-    fn delay(&self, job: Node, before: &Visit, inward: Arc) -> Option<i64> {
-        let (network, vehicle, next) = (self.network, before.route, &self.visits[before.next as usize]);
-        let outward = network.between(network.sites[job as usize].place, next.place);
-        let (_, depart) = network.serve(vehicle, job, network.arrive(vehicle, before.depart, inward.time))?;
-        let arrival = network.arrive(vehicle, depart, outward.time);
-        if arrival > next.latest {
+    fn delay(&self, job: Node, before: &Visit, inward: i32, outward: i32) -> Option<i64> {
+        let (network, vehicle) = (self.network, before.route);
+        let (_, depart) = network.serve(vehicle, job, network.arrive(vehicle, before.depart, inward))?;
+        let arrival = network.arrive(vehicle, depart, outward);
+        if arrival > self.visits[before.next as usize].latest {
             return None;
         }
-        if network.vehicle(vehicle).overtime_rate > 0 {
-            Some(self.overtime(vehicle, before.next, arrival))
-        } else {
-            Some(0)
-        }
+        if network.has_overtime { Some(self.overtime(vehicle, before.next, arrival)) } else { Some(0) }
     }
 
     /// Cost of reaching `next` at `arrival`. Exact with single windows and no breaks, else an
     /// estimate; what is charged in the end is exact.
     fn overtime(&self, vehicle: u32, next: Node, arrival: i32) -> i64 {
         let (specs, visit) = (self.network.vehicle(vehicle), &self.visits[next as usize]);
+        if specs.overtime_rate == 0 {
+            return 0;
+        }
         let before = &self.visits[visit.prev as usize];
         let time = self.network.between(before.place, visit.place).time;
-        let delay = arrival - self.network.arrive(vehicle, before.depart, time) - visit.idle;
+        let delay = arrival - self.network.arrive(vehicle, before.depart, time) - self.idle[next as usize];
         let end = self.visits[self.network.end(vehicle) as usize].depart;
         let paid = if self.totals[vehicle as usize].jobs > 0 { (end - specs.overtime_from).max(0) } else { 0 };
         let due = (end + delay.max(0) - specs.overtime_from).max(0);
@@ -194,8 +224,41 @@ impl RouteState<'_> {
         let (_, depart) = network.serve(vehicle, stop, network.arrive(vehicle, before.depart, to_stop.time))?;
         // What is left is the insertion of the job behind a visit that is not there yet.
         let behind = Visit { depart, ..*before };
-        let cost =
-            self.detour(job, before, to_job) + i64::from(to_stop.cost) * i64::from(network.vehicle(vehicle).rate);
-        Some(Insertion { job, after, vehicle, stop: Some(stop), cost: cost + self.delay(job, &behind, to_job)? })
+        let outward = network.between(network.sites[job as usize].place, before.next_place);
+        let travel = i64::from(to_stop.cost) + i64::from(to_job.cost) + i64::from(outward.cost);
+        let cost = self.detour(job, before, travel) + self.delay(job, &behind, to_job.time, outward.time)?;
+        Some(Insertion { job, after, vehicle, stop: Some(stop), cost })
+    }
+}
+
+/// A job that looks for a place, with its legs at hand.
+pub(crate) struct Guest<'a> {
+    pub job: Node,
+    place: u32,
+    rows: Option<(Row<'a>, Row<'a>)>,
+    picky: bool,
+}
+
+impl Guest<'_> {
+    #[inline]
+    fn cost_from(&self, network: &Network<'_>, place: u32) -> i64 {
+        let cost = self.rows.as_ref().map_or_else(|| network.compute(place, self.place).cost, |(_, back)| back.cost(place));
+        cost.into()
+    }
+
+    #[inline]
+    fn cost_to(&self, network: &Network<'_>, place: u32) -> i64 {
+        let cost = self.rows.as_ref().map_or_else(|| network.compute(self.place, place).cost, |(out, _)| out.cost(place));
+        cost.into()
+    }
+
+    #[inline]
+    fn time_from(&self, network: &Network<'_>, place: u32) -> i32 {
+        self.rows.as_ref().map_or_else(|| network.compute(place, self.place).time, |(_, back)| back.time(place))
+    }
+
+    #[inline]
+    fn time_to(&self, network: &Network<'_>, place: u32) -> i32 {
+        self.rows.as_ref().map_or_else(|| network.compute(self.place, place).time, |(out, _)| out.time(place))
     }
 }
