@@ -118,7 +118,7 @@ fn beside(
             if shared { Some((proximity(network, from, to)?, other)) } else { None }
         })
         .collect();
-    nearest(&mut ranked, BESIDE);
+    nearest(&mut ranked, std::env::var("BESIDE").ok().and_then(|v| v.parse().ok()).unwrap_or(BESIDE));
     ranked.into_iter().map(|(_, node)| node).collect()
 }
 

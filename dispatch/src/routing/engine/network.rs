@@ -103,6 +103,8 @@ pub struct Network<'m> {
     pub(crate) plain: bool,
     pub(crate) has_needs: bool,
     picky: Vec<bool>,
+    /// Plain times, one dimension of load, no overtime, no preferences.
+    pub(crate) swift: bool,
     pub(crate) has_overtime: bool,
     /// Capacity dimensions, kinds of parts.
     pub(crate) dimensions: usize,
@@ -138,12 +140,15 @@ impl<'m> Network<'m> {
                 model.jobs.iter().map(|job| pins || job.vehicles.is_some() || job.needs.is_some()).collect()
             },
             has_overtime: model.vehicles.iter().any(|vehicle| vehicle.overtime_rate > 0),
+            swift: false,
             dimensions,
             kinds,
             class: classes(model),
             home: Vec::new(),
         };
         network.tables = network.tables();
+        network.swift =
+            network.plain && dimensions <= 1 && !network.has_overtime && model.preference.is_empty();
         network.home = network.homes();
         network.near = Neighbours::new(&network, stop);
         Ok(network)

@@ -17,6 +17,9 @@ const ORDERS: [(Order, usize); 7] = [
     (Order::Closes, 2),
 ];
 
+/// Turns after which the empty vehicles are looked up again, whether or not one was used.
+const REFRESH: u32 = 16;
+
 #[derive(Debug, Clone, Copy)]
 enum Order {
     Random,
@@ -35,6 +38,7 @@ pub(crate) struct Recreate {
     /// First empty vehicle of each class.
     empty: Vec<u32>,
     seen: Vec<bool>,
+    turn: u32,
     blinks: Blinks,
 }
 
@@ -42,7 +46,10 @@ impl Recreate {
     /// Inserts what fits, in an order drawn at random.
     pub fn all(&mut self, state: &mut RouteState<'_>, random: &mut Random, stop: &dyn Fn() -> bool) {
         self.order(state, random);
-        self.find_empty(state);
+        self.turn = (self.turn + 1) % REFRESH;
+        if self.turn == 1 || self.empty.iter().any(|&vehicle| state.jobs_on(vehicle) > 0) {
+            self.find_empty(state);
+        }
         let queue = std::mem::take(&mut self.queue);
         let absent = queue.len();
         for (done, &(_, job)) in queue.iter().enumerate() {

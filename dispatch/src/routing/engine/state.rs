@@ -5,7 +5,7 @@ mod insertion;
 mod journal;
 mod supply;
 
-pub(crate) use insertion::Guest;
+pub(crate) use insertion::Swift;
 pub use insertion::Insertion;
 
 use super::network::{NONE, Network, Node};
@@ -15,14 +15,16 @@ use journal::Journal;
 
 /// One node in a route. A node that stands nowhere has `route` [`NONE`].
 #[derive(Debug, Clone, Copy)]
+#[repr(align(32))]
 pub(crate) struct Visit {
     pub next: Node,
     pub prev: Node,
     pub route: u32,
     /// Earliest departure.
     pub depart: i32,
-    /// Latest arrival that keeps the rest of the route in time.
-    pub latest: i32,
+    /// Latest arrival at the next node that keeps the rest of the route in time. It stands here
+    /// because a test of an insertion then reads this one visit only.
+    pub next_latest: i32,
     /// Travel cost to the next node, before the vehicle's rate.
     pub leg: i32,
     pub place: u32,
@@ -51,6 +53,7 @@ struct Total {
 pub struct RouteState<'n> {
     pub(crate) network: &'n Network<'n>,
     visits: Vec<Visit>,
+    /// One for each vehicle, and a last one that is full.
     totals: Vec<Total>,
     /// Load in every dimension, `[vehicle * dimensions + dimension]`; kept for more than one.
     loads: Vec<i32>,
@@ -76,7 +79,7 @@ impl<'n> RouteState<'n> {
         let mut state = Self {
             network,
             visits: network.sites.iter().map(|site| Visit::nowhere(site.place)).collect(),
-            totals: network.model.vehicles.iter().map(Total::new).collect(),
+            totals: network.model.vehicles.iter().map(Total::new).chain([Total::full()]).collect(),
             idle: vec![0; network.sites.len()],
             loads: vec![0; vehicles * network.dimensions],
             used: vec![0; vehicles * network.kinds],
@@ -133,7 +136,7 @@ impl<'n> RouteState<'n> {
         self.link(start, end);
         self.totals[vehicle as usize].travel = self.visits[start as usize].leg.into();
         self.forward(start, 1);
-        self.backward(end, 2);
+        self.backward(end, 1);
         self.sum_cost(vehicle);
     }
 
@@ -178,6 +181,11 @@ impl<'n> RouteState<'n> {
         if next == NONE { None } else { Some(next) }
     }
 
+    #[inline]
+    pub(crate) fn visit(&self, node: Node) -> &Visit {
+        &self.visits[node as usize]
+    }
+
     /// The node before; [`NONE`] at the start of a route and off it.
     #[inline]
     pub(crate) fn previous(&self, node: Node) -> Node {
@@ -217,9 +225,9 @@ impl<'n> RouteState<'n> {
         self.visits[node as usize].depart
     }
 
-    /// Latest arrival at a node on a route that keeps the rest of it in time.
+    /// Latest arrival at a node after the start of a route that keeps the rest of it in time.
     pub fn latest_arrival(&self, node: Node) -> i32 {
-        self.visits[node as usize].latest
+        self.visits[self.visits[node as usize].prev as usize].next_latest
     }
 
     /// Load of a route in one dimension.
@@ -258,7 +266,8 @@ impl<'n> RouteState<'n> {
     pub(crate) fn remove_run(&mut self, first: Node, last: Node, jobs: u32) {
         let route = self.visits[first as usize].route;
         self.touch(route);
-        let (prev, next) = (self.visits[first as usize].prev, self.visits[last as usize].next);
+        let prev = self.visits[first as usize].prev;
+        let Visit { next, next_latest, .. } = self.visits[last as usize];
         self.totals[route as usize].travel -= i64::from(self.visits[prev as usize].leg);
         let mut node = first;
         while node != next {
@@ -271,6 +280,7 @@ impl<'n> RouteState<'n> {
             node = visit.next;
         }
         self.totals[route as usize].jobs -= jobs;
+        self.visits[prev as usize].next_latest = next_latest;
         self.link(prev, next);
         self.totals[route as usize].travel += i64::from(self.visits[prev as usize].leg);
         self.forward(prev, 0);
@@ -346,19 +356,19 @@ impl<'n> RouteState<'n> {
     }
 
     /// Latest arrivals at `node` and before it, as far as they move; the first `fresh` whatever they held.
-    fn backward(&mut self, mut node: Node, mut fresh: u32) {
-        loop {
-            let visit = self.visits[node as usize];
+    fn backward(&mut self, node: Node, mut fresh: u32) {
+        let mut visit = self.visits[node as usize];
+        let mut node = node;
+        while visit.prev != NONE {
             let latest = self.latest(node, &visit);
-            if visit.latest == latest && fresh == 0 {
+            let before = &mut self.visits[visit.prev as usize];
+            if before.next_latest == latest && fresh == 0 {
                 break;
             }
             fresh = fresh.saturating_sub(1);
-            self.visits[node as usize].latest = latest;
-            if visit.prev == NONE {
-                break;
-            }
+            before.next_latest = latest;
             node = visit.prev;
+            visit = *before;
         }
     }
 
@@ -366,9 +376,8 @@ impl<'n> RouteState<'n> {
         if visit.next == NONE {
             return self.network.sites[node as usize].close;
         }
-        let next = &self.visits[visit.next as usize];
-        let time = self.network.between(visit.place, next.place).time;
-        let depart = self.network.latest_departure(visit.route, next.latest, time);
+        let time = self.network.between(visit.place, visit.next_place).time;
+        let depart = self.network.latest_departure(visit.route, visit.next_latest, time);
         self.network.latest_arrival(visit.route, node, depart)
     }
 
@@ -450,8 +459,14 @@ impl Total {
     }
 }
 
+impl Total {
+    fn full() -> Self {
+        Self { capacity: -1, ..Self::default() }
+    }
+}
+
 impl Visit {
     fn nowhere(place: u32) -> Self {
-        Self { next: NONE, prev: NONE, route: NONE, depart: 0, latest: 0, leg: 0, place, next_place: place }
+        Self { next: NONE, prev: NONE, route: NONE, depart: 0, next_latest: 0, leg: 0, place, next_place: place }
     }
 }

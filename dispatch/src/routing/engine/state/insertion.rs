@@ -1,7 +1,7 @@
 //! Where a job fits: the O(1) test, and the best place of one route or of all.
 
 use super::{RouteState, Visit};
-use crate::routing::engine::network::{NONE, Network, Node, Row};
+use crate::routing::engine::network::{NONE, Network, Node, Row, Site};
 use crate::routing::model::Needs;
 
 /// A feasible place for a job, and what it costs there.
@@ -64,6 +64,34 @@ impl RouteState<'_> {
         self.test_times(guest, after, before, detour, bound)
     }
 
+    /// Cost of a job after a job (not a start), on a route or not, where nothing but travel, load in one dimension,
+    /// and times without breaks decide; [`i64::MAX`] where it does not fit.
+    ///
+    /// Written without branches: which of the tests fails is a coin toss to the processor.
+    #[inline(always)]
+    pub(crate) fn price_swiftly(&self, swift: &Swift<'_>, before: &Visit) -> i64 {
+        let travel = swift.back.cost(before.place) + swift.out.cost(before.next_place) - before.leg;
+        // Absent jobs read the last total, which has no room for anything.
+        let total = &self.totals[(before.route as usize).min(self.totals.len() - 1)];
+        let start = (before.depart + swift.back.time(before.place)).max(swift.site.open);
+        let arrival = start + swift.site.service + swift.out.time(before.next_place);
+        let fits = (start <= swift.site.close)
+            & (arrival <= before.next_latest)
+            & (swift.site.load <= total.capacity - total.load);
+        if fits { i64::from(travel) * i64::from(total.rate) } else { i64::MAX }
+    }
+
+    /// The job for [`RouteState::price_swiftly`], if that is enough to decide about it.
+    #[inline]
+    pub(crate) fn swift(&self, job: Node) -> Option<Swift<'_>> {
+        let network = self.network;
+        if !network.swift || network.is_picky(job) {
+            return None;
+        }
+        let site = &network.sites[job as usize];
+        network.rows(site.place).map(|(out, back)| Swift { site, out, back })
+    }
+
     #[inline]
     fn test_times(&self, guest: &Guest<'_>, after: Node, before: &Visit, detour: i64, bound: i64) -> Option<Insertion> {
         let inward = guest.time_from(self.network, before.place);
@@ -111,8 +139,9 @@ impl RouteState<'_> {
     }
 
     fn splice(&mut self, node: Node, after: Node, route: u32) {
-        let (next, old) = (self.visits[after as usize].next, self.visits[after as usize].leg);
+        let Visit { next, leg: old, next_latest, .. } = self.visits[after as usize];
         self.visits[node as usize].route = route;
+        self.visits[node as usize].next_latest = next_latest;
         self.link(after, node);
         self.link(node, next);
         let added = self.visits[after as usize].leg + self.visits[node as usize].leg;
@@ -165,7 +194,7 @@ impl RouteState<'_> {
         let (network, vehicle) = (self.network, before.route);
         let (_, depart) = network.serve(vehicle, job, network.arrive(vehicle, before.depart, inward))?;
         let arrival = network.arrive(vehicle, depart, outward);
-        if arrival > self.visits[before.next as usize].latest {
+        if arrival > before.next_latest {
             return None;
         }
         if network.has_overtime { Some(self.overtime(vehicle, before.next, arrival)) } else { Some(0) }
@@ -261,4 +290,11 @@ impl Guest<'_> {
     fn time_to(&self, network: &Network<'_>, place: u32) -> i32 {
         self.rows.as_ref().map_or_else(|| network.compute(self.place, place).time, |(out, _)| out.time(place))
     }
+}
+
+/// A job that only travel, load and plain times decide about.
+pub(crate) struct Swift<'a> {
+    site: &'a Site,
+    out: Row<'a>,
+    back: Row<'a>,
 }
