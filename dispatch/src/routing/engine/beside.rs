@@ -13,7 +13,7 @@ pub(crate) struct Blinks(u32);
 
 impl Blinks {
     #[inline]
-    fn overlooks(&mut self, random: &mut Random) -> bool {
+    fn overlook(&mut self, random: &mut Random) -> bool {
         if self.0 > 0 {
             self.0 -= 1;
             return false;
@@ -35,7 +35,7 @@ impl RouteState<'_> {
         for &vehicle in empty {
             let bound = best.as_ref().map_or(i64::MAX, |best| best.cost);
             if let Some(found) = self.test_below(&guest, self.network.start(vehicle), bound)
-                && !blinks.overlooks(random)
+                && !blinks.overlook(random)
             {
                 best = Some(found);
             }
@@ -54,7 +54,7 @@ impl RouteState<'_> {
         let (mut bound, mut best) = (bound, None);
         for after in 0..self.network.jobs() as u32 {
             let cost = match &swift {
-                Some(swift) => self.price_swiftly(swift, self.visit(after)),
+                Some(swift) => self.price(swift, self.visit(after)),
                 None => self.test_below(&guest, after, bound).map_or(i64::MAX, |found| found.cost),
             };
             if cost < bound {
@@ -68,11 +68,11 @@ impl RouteState<'_> {
         let guest = self.guest(job);
         let near = &self.network.near;
         let mut best: Option<Insertion> = None;
-        let before = near.after(job).iter().map(|&other| self.previous(other));
-        for after in near.before(job).iter().copied().chain(before.filter(|&after| after != NONE)) {
+        let before = near.after(job).iter().map(|other| self.previous(other.node));
+        for after in near.before(job).iter().map(|other| other.node).chain(before.filter(|&after| after != NONE)) {
             let bound = best.as_ref().map_or(i64::MAX, |best| best.cost);
             if let Some(found) = self.test_below(&guest, after, bound)
-                && !blinks.overlooks(random)
+                && !blinks.overlook(random)
             {
                 best = Some(found);
             }
@@ -83,17 +83,18 @@ impl RouteState<'_> {
     fn swift_beside(&self, job: Node, swift: &Swift<'_>, blinks: &mut Blinks, random: &mut Random) -> Option<Insertion> {
         let near = &self.network.near;
         let (mut bound, mut place) = (i64::MAX, NONE);
-        for &after in near.before(job) {
-            let cost = self.price_swiftly(swift, self.visit(after));
-            if cost < bound && !blinks.overlooks(random) {
-                (bound, place) = (cost, after);
+        for beside in near.before(job) {
+            let cost = self.price_after(swift, beside);
+            if cost < bound && !blinks.overlook(random) {
+                (bound, place) = (cost, beside.node);
             }
         }
-        for &other in near.after(job) {
+        for beside in near.after(job) {
             // An absent job leads to itself, and nothing fits after it.
-            let after = if self.previous(other) == NONE { other } else { self.previous(other) };
-            let cost = self.price_swiftly(swift, self.visit(after));
-            if cost < bound && !blinks.overlooks(random) {
+            let previous = self.previous(beside.node);
+            let after = if previous == NONE { beside.node } else { previous };
+            let cost = self.price_before(swift, self.visit(after), beside);
+            if cost < bound && !blinks.overlook(random) {
                 (bound, place) = (cost, after);
             }
         }

@@ -11,15 +11,22 @@ const LOOKED_AT: usize = 6_000;
 /// Cost of one unit of waiting, in units of travel (Vidal et al. 2013, section 4.4).
 const WAITING: f64 = 0.2;
 
+/// A job beside another, and the leg between them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Beside {
+    pub node: Node,
+    pub time: i32,
+    pub cost: i32,
+}
+
 /// Neighbour lists, nearest first.
 #[derive(Debug, Default)]
 pub(crate) struct Neighbours {
-    before: Lists<Node>,
-    after: Lists<Node>,
+    before: Lists<Beside>,
+    after: Lists<Beside>,
     around: Lists<Node>,
     /// Mean travel cost to the nearest neighbours: what a leg costs here.
-    pub leg: f64,
-}
+    pub leg: f64,}
 
 #[derive(Debug)]
 struct Lists<T> {
@@ -71,13 +78,13 @@ impl Neighbours {
 
     /// Jobs that may stand just before this one.
     #[inline]
-    pub fn before(&self, job: Node) -> &[Node] {
+    pub fn before(&self, job: Node) -> &[Beside] {
         self.before.of(job)
     }
 
     /// Jobs that may stand just after this one.
     #[inline]
-    pub fn after(&self, job: Node) -> &[Node] {
+    pub fn after(&self, job: Node) -> &[Beside] {
         self.after.of(job)
     }
 
@@ -107,7 +114,7 @@ fn beside(
     job: Node,
     others: impl Iterator<Item = Node>,
     leg: impl Fn(Node) -> (Node, Node),
-) -> Vec<Node> {
+) -> Vec<Beside> {
     let mut ranked: Vec<(i32, Node)> = others
         .filter_map(|other| {
             let (from, to) = leg(other);
@@ -118,8 +125,13 @@ fn beside(
             if shared { Some((proximity(network, from, to)?, other)) } else { None }
         })
         .collect();
-    nearest(&mut ranked, std::env::var("BESIDE").ok().and_then(|v| v.parse().ok()).unwrap_or(BESIDE));
-    ranked.into_iter().map(|(_, node)| node).collect()
+    nearest(&mut ranked, BESIDE);
+    let beside = |(_, node)| {
+        let (from, to) = leg(node);
+        let arc = network.arc(from, to);
+        Beside { node, time: arc.time, cost: arc.cost }
+    };
+    ranked.into_iter().map(beside).collect()
 }
 
 /// Travel cost with the waiting that cannot be avoided; `None` when `to` cannot follow at all.

@@ -40,7 +40,7 @@ impl Row<'_> {
     }
 
     #[inline]
-    fn arc(&self, place: u32) -> Arc {
+    pub fn arc(&self, place: u32) -> Arc {
         Arc { time: self.time(place), cost: self.cost(place) }
     }
 }
@@ -106,6 +106,7 @@ pub struct Network<'m> {
     /// Plain times, one dimension of load, no overtime, no preferences.
     pub(crate) swift: bool,
     pub(crate) has_overtime: bool,
+    pub(crate) has_duration: bool,
     /// Capacity dimensions, kinds of parts.
     pub(crate) dimensions: usize,
     pub(crate) kinds: usize,
@@ -132,13 +133,13 @@ impl<'m> Network<'m> {
             places: model.travel.places(),
             nowhere: model.travel.places() as u32,
             near: Neighbours::default(),
-            plain: model.jobs.iter().all(|job| job.windows.len() == 1)
-                && model.vehicles.iter().all(|vehicle| vehicle.breaks.is_empty()),
+            plain: model.is_plain(),
             has_needs: model.jobs.iter().any(|job| job.needs.is_some()),
             picky: {
                 let pins = model.jobs.iter().any(|job| job.pinned.is_some());
                 model.jobs.iter().map(|job| pins || job.vehicles.is_some() || job.needs.is_some()).collect()
             },
+            has_duration: model.vehicles.iter().any(|vehicle| vehicle.duration_rate > 0),
             has_overtime: model.vehicles.iter().any(|vehicle| vehicle.overtime_rate > 0),
             swift: false,
             dimensions,
@@ -148,7 +149,7 @@ impl<'m> Network<'m> {
         };
         network.tables = network.tables();
         network.swift =
-            network.plain && dimensions <= 1 && !network.has_overtime && model.preference.is_empty();
+            network.plain && dimensions == 1 && !network.has_overtime && !network.has_duration && model.preference.is_empty();
         network.home = network.homes();
         network.near = Neighbours::new(&network, stop);
         Ok(network)

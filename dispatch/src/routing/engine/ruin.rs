@@ -21,19 +21,18 @@ pub(crate) struct Ruin {
     ruined: Vec<u64>,
     iteration: u64,
     string: Vec<Node>,
-    removed: f64,
 }
 
 impl Ruin {
     pub fn new(vehicles: usize) -> Self {
-        Self { removed: std::env::var("REMOVED").ok().and_then(|v| v.parse().ok()).unwrap_or(REMOVED), ruined: vec![0; vehicles], ..Self::default() }
+        Self { ruined: vec![0; vehicles], ..Self::default() }
     }
 
     /// Removes strings around `seed`.
     pub fn around(&mut self, state: &mut RouteState<'_>, seed: Node, mean_route: f64, random: &mut Random) {
         self.iteration += 1;
         let longest = LONGEST.min(mean_route).max(1.0);
-        let most = 4.0 * self.removed / (1.0 + longest) - 1.0;
+        let most = 4.0 * REMOVED / (1.0 + longest) - 1.0;
         let strings = (random.unit() * most + 1.0) as usize;
         let mut done = 0;
         let network = state.network;

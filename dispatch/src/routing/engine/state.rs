@@ -3,6 +3,7 @@
 
 mod insertion;
 mod journal;
+mod span;
 mod supply;
 
 pub(crate) use insertion::Swift;
@@ -12,6 +13,7 @@ use super::network::{NONE, Network, Node};
 use super::plan::{Plan, Route, Stop};
 use crate::routing::model::{TIERS, Vehicle};
 use journal::Journal;
+use span::Span;
 
 /// One node in a route. A node that stands nowhere has `route` [`NONE`].
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +67,8 @@ pub struct RouteState<'n> {
     fixed: Vec<bool>,
     /// Waiting from a node on: a delay there arrives at the end lessened by it.
     idle: Vec<i32>,
+    /// For each node the spans up to it and from it on; empty when durations cost nothing.
+    spans: Vec<(Span, Span)>,
     absent: Vec<Node>,
     /// Where a job stands in `absent`.
     absent_at: Vec<u32>,
@@ -85,6 +89,7 @@ impl<'n> RouteState<'n> {
             used: vec![0; vehicles * network.kinds],
             supplied: if network.has_needs { vec![0; network.sites.len()] } else { Vec::new() },
             fixed: vec![false; network.sites.len()],
+            spans: if network.has_duration { vec![<(Span, Span)>::default(); network.sites.len()] } else { Vec::new() },
             absent: (0..jobs as u32).collect(),
             absent_at: (0..jobs as u32).collect(),
             cost: 0,
@@ -101,7 +106,9 @@ impl<'n> RouteState<'n> {
     pub fn from_plan(network: &'n Network<'n>, plan: &Plan) -> Self {
         let mut state = Self::new(network);
         for (vehicle, route) in (0..network.vehicles() as u32).zip(&plan.routes) {
-            state.append_route(vehicle, &route.jobs());
+            let node = |stop: &Stop| stop.job.or_else(|| Some(network.stop(vehicle, stop.station?)));
+            let nodes: Vec<Node> = route.stops.iter().filter_map(node).collect();
+            state.append_route(vehicle, &nodes);
         }
         state
     }
@@ -115,16 +122,18 @@ impl<'n> RouteState<'n> {
         state
     }
 
-    fn append_route(&mut self, vehicle: u32, jobs: &[Node]) {
-        for &job in jobs {
-            let known = (job as usize) < self.network.jobs();
-            if known && !self.is_served(job) {
-                let last = self.visits[self.network.end(vehicle) as usize].prev;
-                if let Some(insertion) = self.test(job, last) {
+    fn append_route(&mut self, vehicle: u32, nodes: &[Node]) {
+        for &node in nodes {
+            let last = self.visits[self.network.end(vehicle) as usize].prev;
+            if self.network.is_job(node) && !self.is_served(node) {
+                if let Some(insertion) = self.test(node, last) {
                     self.insert(&insertion);
                 }
+            } else if let Some(station) = self.network.station(node) {
+                self.append_stop(vehicle, station, last);
             }
         }
+        self.drop_idle_stops(vehicle);
     }
 
     fn open_route(&mut self, vehicle: u32) {
@@ -406,13 +415,18 @@ impl<'n> RouteState<'n> {
         if vehicle.overtime_rate > 0 {
             self.count_waiting(route);
         }
+        let mut duration = 0;
+        if self.network.has_duration {
+            self.measure(route);
+            duration = i64::from(self.duration(route)) * i64::from(vehicle.duration_rate);
+        }
         let total = &mut self.totals[route as usize];
         let late = self.visits[self.network.end(route) as usize].depart - vehicle.overtime_from;
-        let used = if total.jobs > 0 { i64::from(vehicle.fixed_cost) } else { 0 };
-        let overtime = if total.jobs > 0 { i64::from(late.max(0)) * i64::from(vehicle.overtime_rate) } else { 0 };
-        let travel = if total.jobs > 0 { total.travel * i64::from(vehicle.rate) } else { 0 };
+        let travel = total.travel * i64::from(vehicle.rate);
+        let overtime = i64::from(late.max(0)) * i64::from(vehicle.overtime_rate);
+        let used = travel + overtime + duration + i64::from(vehicle.fixed_cost);
         self.cost -= total.cost;
-        total.cost = travel + total.preference + used + overtime;
+        total.cost = total.preference + if total.jobs > 0 { used } else { 0 };
         self.cost += total.cost;
     }
 

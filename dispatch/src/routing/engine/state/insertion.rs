@@ -1,7 +1,8 @@
 //! Where a job fits: the O(1) test, and the best place of one route or of all.
 
 use super::{RouteState, Visit};
-use crate::routing::engine::network::{NONE, Network, Node, Row, Site};
+use crate::routing::engine::neighbours::Beside;
+use crate::routing::engine::network::{Arc, NONE, Network, Node, Row, Site};
 use crate::routing::model::Needs;
 
 /// A feasible place for a job, and what it costs there.
@@ -64,24 +65,41 @@ impl RouteState<'_> {
         self.test_times(guest, after, before, detour, bound)
     }
 
-    /// Cost of a job after a job (not a start), on a route or not, where nothing but travel, load in one dimension,
-    /// and times without breaks decide; [`i64::MAX`] where it does not fit.
-    ///
+    /// Cost of a job after a job (not a start), on a route or not, where nothing but travel, load
+    /// in one dimension, and times without breaks decide; [`i64::MAX`] where it does not fit.
+    #[inline(always)]
+    pub(crate) fn price(&self, swift: &Swift<'_>, before: &Visit) -> i64 {
+        self.price_between(swift, before, swift.inward(before), swift.outward(before))
+    }
+
+    /// As [`RouteState::price`], after a neighbour.
+    #[inline(always)]
+    pub(crate) fn price_after(&self, swift: &Swift<'_>, beside: &Beside) -> i64 {
+        let before = self.visit(beside.node);
+        self.price_between(swift, before, Arc { time: beside.time, cost: beside.cost }, swift.outward(before))
+    }
+
+    /// As [`RouteState::price`], before a neighbour.
+    #[inline(always)]
+    pub(crate) fn price_before(&self, swift: &Swift<'_>, before: &Visit, beside: &Beside) -> i64 {
+        self.price_between(swift, before, swift.inward(before), Arc { time: beside.time, cost: beside.cost })
+    }
+
     /// Written without branches: which of the tests fails is a coin toss to the processor.
     #[inline(always)]
-    pub(crate) fn price_swiftly(&self, swift: &Swift<'_>, before: &Visit) -> i64 {
-        let travel = swift.back.cost(before.place) + swift.out.cost(before.next_place) - before.leg;
+    fn price_between(&self, swift: &Swift<'_>, before: &Visit, inward: Arc, outward: Arc) -> i64 {
         // Absent jobs read the last total, which has no room for anything.
         let total = &self.totals[(before.route as usize).min(self.totals.len() - 1)];
-        let start = (before.depart + swift.back.time(before.place)).max(swift.site.open);
-        let arrival = start + swift.site.service + swift.out.time(before.next_place);
+        let start = (before.depart + inward.time).max(swift.site.open);
+        let arrival = start + swift.site.service + outward.time;
         let fits = (start <= swift.site.close)
             & (arrival <= before.next_latest)
             & (swift.site.load <= total.capacity - total.load);
+        let travel = inward.cost + outward.cost - before.leg;
         if fits { i64::from(travel) * i64::from(total.rate) } else { i64::MAX }
     }
 
-    /// The job for [`RouteState::price_swiftly`], if that is enough to decide about it.
+    /// The job for [`RouteState::price`], if that is enough to decide about it.
     #[inline]
     pub(crate) fn swift(&self, job: Node) -> Option<Swift<'_>> {
         let network = self.network;
@@ -96,7 +114,10 @@ impl RouteState<'_> {
     fn test_times(&self, guest: &Guest<'_>, after: Node, before: &Visit, detour: i64, bound: i64) -> Option<Insertion> {
         let inward = guest.time_from(self.network, before.place);
         let outward = guest.time_to(self.network, before.next_place);
-        let cost = detour + self.delay(guest.job, before, inward, outward)?;
+        let mut cost = detour + self.delay(guest.job, before, inward, outward)?;
+        if self.network.has_duration {
+            cost += self.lengthens(before.route, after, &[guest.job]);
+        }
         if cost < bound {
             Some(Insertion { job: guest.job, after, vehicle: before.route, stop: None, cost })
         } else {
@@ -138,7 +159,7 @@ impl RouteState<'_> {
         self.sum_cost(insertion.vehicle);
     }
 
-    fn splice(&mut self, node: Node, after: Node, route: u32) {
+    pub(super) fn splice(&mut self, node: Node, after: Node, route: u32) {
         let Visit { next, leg: old, next_latest, .. } = self.visits[after as usize];
         self.visits[node as usize].route = route;
         self.visits[node as usize].next_latest = next_latest;
@@ -255,7 +276,10 @@ impl RouteState<'_> {
         let behind = Visit { depart, ..*before };
         let outward = network.between(network.sites[job as usize].place, before.next_place);
         let travel = i64::from(to_stop.cost) + i64::from(to_job.cost) + i64::from(outward.cost);
-        let cost = self.detour(job, before, travel) + self.delay(job, &behind, to_job.time, outward.time)?;
+        let mut cost = self.detour(job, before, travel) + self.delay(job, &behind, to_job.time, outward.time)?;
+        if network.has_duration {
+            cost += self.lengthens(vehicle, after, &[stop, job]);
+        }
         Some(Insertion { job, after, vehicle, stop: Some(stop), cost })
     }
 }
@@ -297,4 +321,16 @@ pub(crate) struct Swift<'a> {
     site: &'a Site,
     out: Row<'a>,
     back: Row<'a>,
+}
+
+impl Swift<'_> {
+    #[inline(always)]
+    fn inward(&self, before: &Visit) -> Arc {
+        self.back.arc(before.place)
+    }
+
+    #[inline(always)]
+    fn outward(&self, before: &Visit) -> Arc {
+        self.out.arc(before.next_place)
+    }
 }
