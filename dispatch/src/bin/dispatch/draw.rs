@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use dispatch::Place;
-use dispatch::routing::{Plan, Route, Stop, Time};
+use dispatch::routing::{Plan, Route, Stop, Time, Window};
 
 use crate::plan::read_plan;
 
@@ -244,7 +244,11 @@ impl Gantt {
             to - from,
             escaped(&describe(stop))
         );
-        if let Stop::Visit(visit) = stop {
+        // A window as long as the picture says nothing.
+        let narrow = |window: &Window| window.start.0 > self.begin || window.end.0 < self.end;
+        if let Stop::Visit(visit) = stop
+            && narrow(&visit.window)
+        {
             let (open, close) = (self.x(visit.window.start), self.x(visit.window.end));
             let bar = y + 17.5;
             let _ = writeln!(text, "<path d=\"M{open:.1} {bar:.1}v-2v2H{close:.1}v-2\" fill=\"none\" stroke=\"{colour}\"/>");

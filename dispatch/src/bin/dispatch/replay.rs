@@ -25,7 +25,7 @@ pub struct Replay {
     #[arg(long, default_value_t = 20)]
     every: usize,
     /// Iterations of the searches for each order that comes.
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 400)]
     effort: u64,
     /// Iterations of the plan in hindsight for each order; 0: none is made.
     #[arg(long, default_value_t = 2_000)]

@@ -11,7 +11,7 @@ pub use insertion::Insertion;
 
 use super::network::{NONE, Network, Node};
 use super::plan::{Plan, Route, Stop};
-use crate::routing::model::{TIERS, Vehicle};
+use crate::routing::model::{LIMIT, TIERS, Vehicle};
 use journal::Journal;
 use span::Span;
 
@@ -256,24 +256,53 @@ impl<'n> RouteState<'n> {
     /// Takes a job off its route. Pinned jobs stay.
     pub fn remove(&mut self, job: Node) {
         if self.is_served(job) && !self.fixed[job as usize] {
-            let prev = self.visits[job as usize].prev;
-            self.remove_run(job, job, 1);
-            self.drop_idle_stops(self.visits[prev as usize].route);
+            let route = self.visits[job as usize].route;
+            self.remove_run(job, job);
+            self.drop_idle_stops(route);
         }
     }
 
     /// Takes the jobs of a run off their route; stops among them stay.
     pub(crate) fn remove_jobs(&mut self, run: &[Node]) {
         for jobs in run.split(|&node| !self.network.is_job(node)) {
-            if let (Some(&first), Some(&last)) = (jobs.first(), jobs.last()) {
-                self.remove_run(first, last, jobs.len() as u32);
+            // Removing what came before may have taken these along.
+            let first = jobs.first().filter(|first| self.visits[**first as usize].route != NONE);
+            if let (Some(&first), Some(&last)) = (first, jobs.last()) {
+                self.remove_run(first, last);
             }
         }
     }
 
-    /// Takes the nodes from `first` to `last` of one route off it; `jobs` of them are jobs.
-    pub(crate) fn remove_run(&mut self, first: Node, last: Node, jobs: u32) {
+    /// Whether the rest of a route stays in time without the nodes from `first` to `last`.
+    ///
+    /// Where a detour is quicker than the direct way, as in the tables of road routers (they round,
+    /// and some ways are closed), it need not.
+    pub(crate) fn closes(&self, first: Node, last: Node) -> bool {
+        let prev = &self.visits[self.visits[first as usize].prev as usize];
+        let last = &self.visits[last as usize];
+        let next = &self.visits[last.next as usize];
+        let time = self.network.between(prev.place, next.place).time;
+        self.network.arrive(next.route, prev.depart, time) <= last.next_latest
+    }
+
+    /// The run, or where the rest would be late without it: all from `first` on, and as much before
+    /// as it takes. (A stop within the rest may supply what comes after it, so nothing is kept.)
+    fn widened(&self, mut first: Node, last: Node) -> (Node, Node) {
+        if self.closes(first, last) {
+            return (first, last);
+        }
+        let last = self.visits[self.network.end(self.visits[first as usize].route) as usize].prev;
+        while !self.closes(first, last) && !self.fixed[self.visits[first as usize].prev as usize] {
+            first = self.visits[first as usize].prev;
+        }
+        (first, last)
+    }
+
+    /// Takes the nodes from `first` to `last` of one route off it, and more where the way past them
+    /// is too long.
+    pub(crate) fn remove_run(&mut self, first: Node, last: Node) {
         let route = self.visits[first as usize].route;
+        let (first, last) = self.widened(first, last);
         self.touch(route);
         let prev = self.visits[first as usize].prev;
         let Visit { next, next_latest, .. } = self.visits[last as usize];
@@ -284,11 +313,11 @@ impl<'n> RouteState<'n> {
             self.totals[route as usize].travel -= i64::from(visit.leg);
             if self.network.is_job(node) {
                 self.take_off(node, route);
+                self.totals[route as usize].jobs -= 1;
             }
             self.visits[node as usize] = Visit::nowhere(visit.place);
             node = visit.next;
         }
-        self.totals[route as usize].jobs -= jobs;
         self.visits[prev as usize].next_latest = next_latest;
         self.link(prev, next);
         self.totals[route as usize].travel += i64::from(self.visits[prev as usize].leg);
@@ -342,7 +371,9 @@ impl<'n> RouteState<'n> {
             let time = self.network.between(before.place, visit.place).time;
             let arrival = self.network.arrive(visit.route, before.depart, time);
             let served = self.network.serve(visit.route, node, arrival);
-            let (_, depart) = served.expect("an insertion was tested, and a removal makes nobody later");
+            // Late only between the two steps of putting in a stop and the job it serves, where the
+            // way from the stop straight on is longer than by the job.
+            let (_, depart) = served.unwrap_or((LIMIT, LIMIT));
             let supplied = self.pass_supply(prev, node);
             if visit.depart == depart && !supplied && fresh == 0 {
                 break;

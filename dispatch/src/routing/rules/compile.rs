@@ -116,20 +116,17 @@ impl<'p> Compiled<'p> {
         let technician = &self.problem.technicians[technician];
         let shift = &technician.shifts[shift];
         let span = self.span(duty);
+        let start = places.index(self.start(duty));
         Vehicle {
-            start: places.index(self.start(duty)),
             // One who cannot be home in time does nothing; an empty route needs an end all the same.
             end: self.stopped[duty].is_none().then(|| places.index(technician.end_place())),
-            from: self.moment(span.start),
-            until: self.moment(span.end),
             overtime_from: self.moment(shift.end),
             overtime_rate: (self.problem.objective.overtime * UNIT).round() as i32,
             breaks: self.breaks(duty),
             capacity: vec![technician.capacity.map_or(model::LIMIT, |visits| visits as i32)],
             rate: (technician.cost * UNIT).round() as i32,
-            fixed_cost: 0,
-            tools: 0,
             parts: self.van(duty),
+            ..Vehicle::new(start, self.moment(span.start), self.moment(span.end))
         }
     }
 

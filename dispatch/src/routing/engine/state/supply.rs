@@ -46,8 +46,8 @@ impl RouteState<'_> {
         }
         let mut node = self.network.start(route);
         while let Some(next) = self.next(node) {
-            if self.network.station(node).is_some() && self.can_do_without(route, node) {
-                self.remove_run(node, node, 0);
+            if self.network.station(node).is_some() && self.closes(node, node) && self.can_do_without(route, node) {
+                self.remove_run(node, node);
             }
             node = next;
         }
