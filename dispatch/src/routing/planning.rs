@@ -2,9 +2,9 @@
 
 use super::engine::{self, Settings};
 use super::explain;
-use super::plan::{self, Plan, Totals};
+use super::plan::{self, PickUp, Plan, Stop, Totals};
 use super::problem::Problem;
-use super::rules::Compiled;
+use super::rules::{Compiled, Supply};
 use super::travel::{Roads, roads};
 use super::index_by;
 use crate::error::InputError;
@@ -66,7 +66,7 @@ fn plan_checked(
     from: Option<&Plan>,
 ) -> Result<Plan, InputError> {
     problem.check_size()?;
-    let compiled = Compiled::new(problem, roads, &[])?;
+    let compiled = Compiled::new(problem, roads, &[], from)?;
     let warm = from.map(|plan| warm(&compiled, plan));
     let has_promises = problem.orders.iter().any(|order| order.promised.is_some());
     let found = search(&compiled, limits, warm.as_ref(), if has_promises { 1.0 - SECOND_SHARE } else { 1.0 })?;
@@ -74,7 +74,7 @@ fn plan_checked(
     if released.is_empty() {
         return Ok(told(&compiled, &found, from));
     }
-    let compiled = Compiled::new(problem, roads, &released)?;
+    let compiled = Compiled::new(problem, roads, &released, from)?;
     let found = search(&compiled, limits, Some(&found), 1.0)?;
     Ok(told(&compiled, &found, from))
 }
@@ -121,11 +121,24 @@ fn warm(compiled: &Compiled<'_>, plan: &Plan) -> engine::Plan {
             Some(&duty.technician) == technicians.get(&route.technician) && duty.shift == route.shift
         };
         let Some(duty) = compiled.duties.iter().position(same) else { continue };
-        let stop = |job: u32| engine::Stop { job: Some(job), station: None, arrival: 0, start: 0, depart: 0 };
-        let jobs = route.visits().filter_map(|visit| orders.get(&visit.order)).map(|order| stop(*order as u32));
-        routes[duty].stops = jobs.collect();
+        let stop = |stop: &Stop| match stop {
+            Stop::Visit(visit) => Some((Some(*orders.get(&visit.order)? as u32), None)),
+            Stop::PickUp(pick_up) => Some((None, Some(supply(compiled, pick_up)?))),
+            Stop::Break { .. } => None,
+        };
+        let known = route.stops.iter().filter_map(stop);
+        routes[duty].stops =
+            known.map(|(job, station)| engine::Stop { job, station, arrival: 0, start: 0, depart: 0 }).collect();
     }
     engine::Plan { routes, ..engine::Plan::default() }
+}
+
+/// The supply of a pick-up: its station with all that had arrived by then.
+fn supply(compiled: &Compiled<'_>, pick_up: &PickUp) -> Option<u32> {
+    let is_it = |supply: &Supply| {
+        compiled.problem.stations[supply.station].id == pick_up.station && supply.from <= pick_up.start
+    };
+    compiled.supplies.list.iter().rposition(is_it).map(|index| index as u32)
 }
 
 /// What a change to a problem would do.
