@@ -33,7 +33,6 @@ fn no_plan_breaks_a_rule() {
 }
 
 #[test]
-#[ignore = "the engine needs detours that cost time"]
 fn roads_without_the_triangle_inequality_are_no_trouble() {
     check(0..400, 200, false);
 }

@@ -4,6 +4,7 @@
 //! a [`Network`]: [`RouteState::best`] and [`RouteState::best_on`] rank insertions without
 //! changing anything.
 
+mod beside;
 mod clock;
 mod neighbours;
 mod network;

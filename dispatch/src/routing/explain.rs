@@ -13,6 +13,7 @@ use super::engine;
 use super::rules::{Broken, Compiled};
 use crate::id::{OrderId, TechnicianId};
 use crate::order::Priority;
+use crate::place::Place;
 
 /// Most remedies told for one order.
 const MAX_REMEDIES: usize = 4;
@@ -26,6 +27,8 @@ const MAX_WITH_REMEDIES: usize = 100;
 pub struct Unassigned {
     /// Which order.
     pub order: OrderId,
+    /// Where.
+    pub place: Place,
     /// How pressing it is.
     pub priority: Priority,
     /// The rules that keep technicians from it; the one that stops most of them alone comes first.
@@ -134,6 +137,7 @@ fn explain(compiled: &Compiled<'_>, found: &engine::Plan, order: usize, with_rem
     let work_order = &compiled.problem.orders[order];
     Unassigned {
         order: work_order.id.clone(),
+        place: work_order.place,
         priority: work_order.priority,
         why: sentence(&reasons, &remedies),
         reasons,

@@ -183,6 +183,9 @@ pub struct Vehicle {
     pub overtime_from: i32,
     /// Cost of one unit of time after [`overtime_from`](Self::overtime_from).
     pub overtime_rate: i32,
+    /// Cost of one unit of time between leaving the start, as late as that shortens the route, and
+    /// arriving at the end. Only where every job has one window and no vehicle has breaks.
+    pub duration_rate: i32,
     /// Breaks, sorted, none overlapping.
     pub breaks: Vec<Break>,
     /// Capacity of each dimension.
@@ -207,6 +210,7 @@ impl Vehicle {
             until,
             overtime_from: until,
             overtime_rate: 0,
+            duration_rate: 0,
             breaks: Vec::new(),
             capacity: Vec::new(),
             rate: 1,
@@ -286,6 +290,11 @@ impl Model {
         Ok(())
     }
 
+    /// One window for each job, no breaks.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.jobs.iter().all(|job| job.windows.len() == 1) && self.vehicles.iter().all(|vehicle| vehicle.breaks.is_empty())
+    }
+
     /// Capacity dimensions, and kinds of spare parts.
     pub(crate) fn dimensions(&self) -> (usize, usize) {
         self.vehicles.first().map_or((0, 0), |vehicle| (vehicle.capacity.len(), vehicle.parts.len()))
@@ -360,6 +369,7 @@ impl Model {
         for (value, field) in [(vehicle.overtime_rate, "overtime_rate"), (vehicle.rate, "rate")] {
             within(value, 0, RATE_LIMIT, field)?;
         }
+        within(vehicle.duration_rate, 0, if self.is_plain() { RATE_LIMIT } else { 0 }, "duration_rate")?;
         within(vehicle.fixed_cost, 0, LIMIT, "fixed_cost")?;
         let (dimensions, kinds) = self.dimensions();
         length_is(dimensions, vehicle.capacity.len(), "capacity")?;

@@ -256,29 +256,46 @@ impl Board {
 impl Route {
     /// The stops of a line, as far as a search needs them.
     fn rough(problem: &Problem, line: &Line) -> Self {
-        let visit = |node: &Node| match node.what {
-            What::Order(order) => Some(Stop::Visit(super::Visit {
-                order: problem.orders[order as usize].id.clone(),
+        let stop = |(at, node): (usize, &Node)| match &node.what {
+            What::Order(order) => {
+                let parts = &problem.orders[*order as usize].parts;
+                Some(Stop::Visit(super::Visit {
+                    order: problem.orders[*order as usize].id.clone(),
+                    place: node.place,
+                    window: node.windows[0],
+                    arrive: Time(node.arrive),
+                    start: Time(node.start),
+                    end: Time(node.start + node.service_s),
+                    travel_s: 0,
+                    metres: 0.0,
+                    lateness_risk: 0.0,
+                    parts_from: line.source(at, parts).and_then(|at| line.nodes[at].what.station()).cloned(),
+                }))
+            }
+            What::PickUp(station, parts) => Some(Stop::PickUp(super::PickUp {
+                station: station.clone(),
+                place: node.place,
                 arrive: Time(node.arrive),
                 start: Time(node.start),
                 end: Time(node.start + node.service_s),
                 travel_s: 0,
                 metres: 0.0,
-                lateness_risk: 0.0,
-                parts_from: None,
+                parts: parts.clone(),
             })),
-            _ => None,
+            What::Start | What::End => None,
         };
         Self {
             technician: problem.technicians[line.technician].id.clone(),
             shift: line.shift,
+            start: line.nodes[0].place,
+            end: line.nodes[line.nodes.len() - 1].place,
             leave: line.span.start,
             back: Time(line.nodes.last().map_or(0, |end| end.arrive)),
             back_travel_s: 0,
             travel_s: 0,
             metres: 0.0,
             overtime_s: 0,
-            stops: line.nodes.iter().filter_map(visit).collect(),
+            stops: line.nodes.iter().enumerate().filter_map(stop).collect(),
         }
     }
 }

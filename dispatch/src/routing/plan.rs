@@ -10,10 +10,11 @@ pub(crate) use timetable::{Step, Timetable};
 
 use super::engine;
 use super::explain::Unassigned;
-use super::problem::{Problem, Time};
+use super::problem::{Problem, Time, Window};
 use super::rules::{Compiled, mean_worked_s, preference_s};
 use crate::id::{LocationId, OrderId, TechnicianId};
 use crate::order::{PartNeed, Priority};
+use crate::place::Place;
 
 /// Routes of all technicians, and the orders left over.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -37,6 +38,10 @@ pub struct Route {
     pub technician: TechnicianId,
     /// Which of the technician's shifts, from 0.
     pub shift: usize,
+    /// Where it begins.
+    pub start: Place,
+    /// Where it ends.
+    pub end: Place,
     /// Leaves the start.
     pub leave: Time,
     /// Is at the end.
@@ -76,6 +81,10 @@ pub enum Stop {
 pub struct Visit {
     /// The work order.
     pub order: OrderId,
+    /// Where.
+    pub place: Place,
+    /// The window or promise that is kept.
+    pub window: Window,
     /// Arrival at the door.
     pub arrive: Time,
     /// Begin of the work; later than the arrival if the window opens later, or after a break.
@@ -99,6 +108,8 @@ pub struct Visit {
 pub struct PickUp {
     /// Which station.
     pub station: LocationId,
+    /// Where.
+    pub place: Place,
     /// Arrival.
     pub arrive: Time,
     /// Begin; later than the arrival if the parts arrive later.

@@ -2,9 +2,9 @@
 
 use super::engine::{self, Settings};
 use super::explain;
-use super::plan::{self, Plan, Totals};
+use super::plan::{self, PickUp, Plan, Stop, Totals};
 use super::problem::Problem;
-use super::rules::Compiled;
+use super::rules::{Compiled, Supply};
 use super::travel::{Roads, roads};
 use super::index_by;
 use crate::error::InputError;
@@ -38,10 +38,11 @@ impl Limits<'_> {
 /// search gives up their windows for the order's own.
 ///
 /// # Errors
-/// What [`Problem::check`] finds; parts that arrive at too many different times.
+/// What [`Problem::check`] finds; more than [`MAX_PLANNED`](super::problem::MAX_PLANNED) orders or
+/// shifts; parts that arrive at too many different times.
 pub fn plan(problem: &Problem, limits: &Limits<'_>, from: Option<&Plan>) -> Result<Plan, InputError> {
     problem.check()?;
-    plan_on(problem, roads(problem).as_ref(), limits, from)
+    plan_checked(problem, roads(problem).as_ref(), limits, from)
 }
 
 /// As [`plan`], on the caller's own roads instead of `problem.travel`.
@@ -55,7 +56,17 @@ pub fn plan_on(
     from: Option<&Plan>,
 ) -> Result<Plan, InputError> {
     problem.check()?;
-    let compiled = Compiled::new(problem, roads, &[])?;
+    plan_checked(problem, roads, limits, from)
+}
+
+fn plan_checked(
+    problem: &Problem,
+    roads: &dyn Roads,
+    limits: &Limits<'_>,
+    from: Option<&Plan>,
+) -> Result<Plan, InputError> {
+    problem.check_size()?;
+    let compiled = Compiled::new(problem, roads, &[], from)?;
     let warm = from.map(|plan| warm(&compiled, plan));
     let has_promises = problem.orders.iter().any(|order| order.promised.is_some());
     let found = search(&compiled, limits, warm.as_ref(), if has_promises { 1.0 - SECOND_SHARE } else { 1.0 })?;
@@ -63,7 +74,7 @@ pub fn plan_on(
     if released.is_empty() {
         return Ok(told(&compiled, &found, from));
     }
-    let compiled = Compiled::new(problem, roads, &released)?;
+    let compiled = Compiled::new(problem, roads, &released, from)?;
     let found = search(&compiled, limits, Some(&found), 1.0)?;
     Ok(told(&compiled, &found, from))
 }
@@ -110,11 +121,24 @@ fn warm(compiled: &Compiled<'_>, plan: &Plan) -> engine::Plan {
             Some(&duty.technician) == technicians.get(&route.technician) && duty.shift == route.shift
         };
         let Some(duty) = compiled.duties.iter().position(same) else { continue };
-        let stop = |job: u32| engine::Stop { job: Some(job), station: None, arrival: 0, start: 0, depart: 0 };
-        let jobs = route.visits().filter_map(|visit| orders.get(&visit.order)).map(|order| stop(*order as u32));
-        routes[duty].stops = jobs.collect();
+        let stop = |stop: &Stop| match stop {
+            Stop::Visit(visit) => Some((Some(*orders.get(&visit.order)? as u32), None)),
+            Stop::PickUp(pick_up) => Some((None, Some(supply(compiled, pick_up)?))),
+            Stop::Break { .. } => None,
+        };
+        let known = route.stops.iter().filter_map(stop);
+        routes[duty].stops =
+            known.map(|(job, station)| engine::Stop { job, station, arrival: 0, start: 0, depart: 0 }).collect();
     }
     engine::Plan { routes, ..engine::Plan::default() }
+}
+
+/// The supply of a pick-up: its station with all that had arrived by then.
+fn supply(compiled: &Compiled<'_>, pick_up: &PickUp) -> Option<u32> {
+    let is_it = |supply: &Supply| {
+        compiled.problem.stations[supply.station].id == pick_up.station && supply.from <= pick_up.start
+    };
+    compiled.supplies.list.iter().rposition(is_it).map(|index| index as u32)
 }
 
 /// What a change to a problem would do.

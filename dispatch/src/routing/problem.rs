@@ -22,17 +22,20 @@ use crate::error::{InputError, Problem as Wrong};
 use crate::id::{LocationId, PartId};
 use crate::place::Place;
 
-/// Most orders of one problem. Travel times are a matrix, so memory grows with the square: 5,000
-/// orders need some 100 MB. More is planned region by region.
-pub const MAX_ORDERS: usize = 5_000;
+/// Most orders of one problem, on a [`Board`](super::Board).
+pub const MAX_ORDERS: usize = 200_000;
 
-/// Most shifts of one problem, over all technicians; each is a route to plan.
-pub const MAX_SHIFTS: usize = 5_000;
+/// Most shifts of one problem, over all technicians.
+pub const MAX_SHIFTS: usize = 100_000;
+
+/// Most orders, and most shifts, that are planned together. Travel times are a matrix, so memory
+/// grows with the square: 5,000 orders need some 100 MB. More is planned region by region.
+pub const MAX_PLANNED: usize = 5_000;
 
 /// Most stations of one problem. A station counts once for each time at which parts arrive there.
 pub const MAX_STATIONS: usize = 64;
 
-/// Most different places in one problem; see [`MAX_ORDERS`].
+/// Most different places that are planned together; see [`MAX_PLANNED`].
 pub const MAX_PLACES: usize = 6_000;
 
 /// A moment, in seconds on the problem's clock; never negative.

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use h3o::{CellIndex, LatLng, Resolution};
 
 pub(crate) use compile::Compiled;
+pub(crate) use parts::Supply;
 
 use super::problem::{Problem, Shift, Technician, Time, Window, WorkOrder};
 use crate::place::Place;

@@ -151,6 +151,7 @@ impl<'v> Check<'v> {
                 continue;
             }
             let (to, service) = self.site(stop);
+            self.must(*to == stop["place"], || format!("{name}: {stop} is at another place"));
             let what = format!("{name} at {}{}", text(&stop["order"]), text(&stop["station"]));
             let arrive = int(&stop["arrive"]);
             travelled += self.leg(&what, (place, to), (free, arrive), &pauses, int(&stop["travel_s"]));
@@ -216,6 +217,8 @@ impl<'v> Check<'v> {
         if order["begun"].is_object() {
             return self.must(start == int(&order["begun"]["start"]), || format!("{what}: begun at another time"));
         }
+        let told = holds(&visit["window"]);
+        self.must(told, || format!("{what}: begins outside the window it tells"));
         let windows = array(&order["windows"]);
         let promised = order["promised"].is_object() && holds(&order["promised"]["window"]);
         let inside = promised || windows.is_empty() || windows.iter().any(holds);

@@ -3,8 +3,10 @@
 //! Each subcommand is a file with its arguments and what it does. Exit codes: 0 done, 1 something
 //! is wrong with the input, 2 wrong usage.
 
+mod draw;
 mod formats;
 mod plan;
+mod replay;
 mod solve;
 
 use std::process::ExitCode;
@@ -20,13 +22,17 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Draw(draw::Draw),
     Plan(plan::PlanArguments),
+    Replay(replay::Replay),
     Solve(solve::Solve),
 }
 
 fn main() -> ExitCode {
     let result: anyhow::Result<()> = match Cli::parse().command {
+        Command::Draw(arguments) => draw::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Solve(arguments) => solve::run(&arguments),
     };
     match result {

@@ -11,7 +11,7 @@ const LOOKED_AT: usize = 6_000;
 /// Cost of one unit of waiting, in units of travel (Vidal et al. 2013, section 4.4).
 const WAITING: f64 = 0.2;
 
-/// A job beside another: the node, and the leg between them.
+/// A job beside another, and the leg between them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Beside {
     pub node: Node,
@@ -26,8 +26,7 @@ pub(crate) struct Neighbours {
     after: Lists<Beside>,
     around: Lists<Node>,
     /// Mean travel cost to the nearest neighbours: what a leg costs here.
-    pub leg: f64,
-}
+    pub leg: f64,}
 
 #[derive(Debug)]
 struct Lists<T> {
@@ -109,7 +108,7 @@ fn distance(network: &Network<'_>, a: Node, b: Node) -> i32 {
     network.arc(a, b).cost.min(network.arc(b, a).cost)
 }
 
-/// The best legs of those that time windows and vehicles allow, best first.
+/// Those with the best legs of those that time windows and vehicles allow, best first.
 fn beside(
     network: &Network<'_>,
     job: Node,
@@ -127,15 +126,12 @@ fn beside(
         })
         .collect();
     nearest(&mut ranked, BESIDE);
-    let arc = |node| {
+    let beside = |(_, node)| {
         let (from, to) = leg(node);
-        network.arc(from, to)
+        let arc = network.arc(from, to);
+        Beside { node, time: arc.time, cost: arc.cost }
     };
-    ranked
-        .into_iter()
-        .map(|(_, node)| (node, arc(node)))
-        .map(|(node, arc)| Beside { node, time: arc.time, cost: arc.cost })
-        .collect()
+    ranked.into_iter().map(beside).collect()
 }
 
 /// Travel cost with the waiting that cannot be avoided; `None` when `to` cannot follow at all.

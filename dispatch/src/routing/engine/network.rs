@@ -21,6 +21,60 @@ pub struct Arc {
     pub cost: i32,
 }
 
+/// Legs between one place and all others, one way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row<'a> {
+    time: &'a [i32],
+    cost: &'a [i32],
+}
+
+impl Row<'_> {
+    #[inline]
+    pub fn time(&self, place: u32) -> i32 {
+        self.time[place as usize]
+    }
+
+    #[inline]
+    pub fn cost(&self, place: u32) -> i32 {
+        self.cost[place as usize]
+    }
+
+    #[inline]
+    pub fn arc(&self, place: u32) -> Arc {
+        Arc { time: self.time(place), cost: self.cost(place) }
+    }
+}
+
+/// Square tables of legs. A table that would repeat another is left empty, for the cache's sake.
+#[derive(Debug, Default)]
+struct Tables {
+    width: usize,
+    time: Vec<i32>,
+    /// Empty: the same as the times.
+    cost: Vec<i32>,
+    /// The tables turned over. Empty: the same both ways.
+    back_time: Vec<i32>,
+    back_cost: Vec<i32>,
+}
+
+impl Tables {
+    #[inline]
+    fn row(&self, place: u32) -> Row<'_> {
+        self.row_of(&self.time, &self.cost, place)
+    }
+
+    fn back_row(&self, place: u32) -> Row<'_> {
+        self.row_of(&self.back_time, &self.back_cost, place)
+    }
+
+    #[inline]
+    fn row_of<'a>(&self, time: &'a [i32], cost: &'a [i32], place: u32) -> Row<'a> {
+        let range = place as usize * self.width..(place as usize + 1) * self.width;
+        let time = &time[range.clone()];
+        Row { time, cost: if cost.is_empty() { time } else { &cost[range] } }
+    }
+}
+
 /// What never changes about a node.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Site {
@@ -39,8 +93,8 @@ pub(crate) struct Site {
 pub struct Network<'m> {
     pub(crate) model: &'m Model,
     pub(crate) sites: Vec<Site>,
-    /// `[from * places + to]`; empty when there are too many places.
-    arcs: Vec<Arc>,
+    /// From each place to each; empty when there are too many places.
+    tables: Tables,
     places: usize,
     /// Place of a route that ends wherever its last visit is.
     nowhere: u32,
@@ -48,6 +102,11 @@ pub struct Network<'m> {
     /// One window per job, no breaks: arrival, start and departure are sums and maxima.
     pub(crate) plain: bool,
     pub(crate) has_needs: bool,
+    picky: Vec<bool>,
+    /// Plain times, one dimension of load, no overtime, no preferences.
+    pub(crate) swift: bool,
+    pub(crate) has_overtime: bool,
+    pub(crate) has_duration: bool,
     /// Capacity dimensions, kinds of parts.
     pub(crate) dimensions: usize,
     pub(crate) kinds: usize,
@@ -70,19 +129,27 @@ impl<'m> Network<'m> {
         let mut network = Self {
             model,
             sites: sites(model),
-            arcs: Vec::new(),
+            tables: Tables::default(),
             places: model.travel.places(),
             nowhere: model.travel.places() as u32,
             near: Neighbours::default(),
-            plain: model.jobs.iter().all(|job| job.windows.len() == 1)
-                && model.vehicles.iter().all(|vehicle| vehicle.breaks.is_empty()),
+            plain: model.is_plain(),
             has_needs: model.jobs.iter().any(|job| job.needs.is_some()),
+            picky: {
+                let pins = model.jobs.iter().any(|job| job.pinned.is_some());
+                model.jobs.iter().map(|job| pins || job.vehicles.is_some() || job.needs.is_some()).collect()
+            },
+            has_duration: model.vehicles.iter().any(|vehicle| vehicle.duration_rate > 0),
+            has_overtime: model.vehicles.iter().any(|vehicle| vehicle.overtime_rate > 0),
+            swift: false,
             dimensions,
             kinds,
             class: classes(model),
             home: Vec::new(),
         };
-        network.arcs = network.table();
+        network.tables = network.tables();
+        network.swift =
+            network.plain && dimensions == 1 && !network.has_overtime && !network.has_duration && model.preference.is_empty();
         network.home = network.homes();
         network.near = Neighbours::new(&network, stop);
         Ok(network)
@@ -132,30 +199,44 @@ impl<'m> Network<'m> {
     /// Time and cost from place to place.
     #[inline]
     pub(crate) fn between(&self, from: u32, to: u32) -> Arc {
-        if self.arcs.is_empty() {
-            self.compute(from, to)
-        } else {
-            self.arcs[from as usize * (self.places + 1) + to as usize]
-        }
+        if self.tables.time.is_empty() { self.compute(from, to) } else { self.tables.row(from).arc(to) }
     }
 
-    fn compute(&self, from: u32, to: u32) -> Arc {
+    /// The legs from a place, and the legs to it; `None` when there are too many places for tables.
+    #[inline]
+    pub(crate) fn rows(&self, place: u32) -> Option<(Row<'_>, Row<'_>)> {
+        if self.tables.time.is_empty() {
+            return None;
+        }
+        let out = self.tables.row(place);
+        let back = if self.tables.back_time.is_empty() { out } else { self.tables.back_row(place) };
+        Some((out, back))
+    }
+
+    pub(crate) fn compute(&self, from: u32, to: u32) -> Arc {
         if from == self.nowhere || to == self.nowhere {
             return Arc::default();
         }
         Arc { time: self.model.travel.time(from, to), cost: self.model.travel.cost(from, to) }
     }
 
-    fn table(&self) -> Vec<Arc> {
+    fn tables(&self) -> Tables {
         if self.places > TABLE_PLACES && matches!(self.model.travel, Travel::Plane { .. }) {
-            return Vec::new();
+            return Tables::default();
         }
-        let places = 0..=self.nowhere;
-        places
-            .clone()
-            .flat_map(|from| places.clone().map(move |to| (from, to)))
-            .map(|(a, b)| self.compute(a, b))
-            .collect()
+        let pairs = || (0..=self.nowhere).flat_map(|from| (0..=self.nowhere).map(move |to| (from, to)));
+        let arcs: Vec<Arc> = pairs().map(|(from, to)| self.compute(from, to)).collect();
+        let same = arcs.iter().all(|arc| arc.time == arc.cost);
+        let width = self.places + 1;
+        let back = |(from, to): (u32, u32)| arcs[to as usize * width + from as usize];
+        let symmetric = pairs().zip(&arcs).all(|(pair, &arc)| back(pair) == arc);
+        Tables {
+            width,
+            time: arcs.iter().map(|arc| arc.time).collect(),
+            cost: if same { Vec::new() } else { arcs.iter().map(|arc| arc.cost).collect() },
+            back_time: if symmetric { Vec::new() } else { pairs().map(|pair| back(pair).time).collect() },
+            back_cost: if symmetric || same { Vec::new() } else { pairs().map(|pair| back(pair).cost).collect() },
+        }
     }
 
     fn homes(&self) -> Vec<i32> {
@@ -201,6 +282,12 @@ impl<'m> Network<'m> {
     #[inline]
     pub fn allows(&self, job: Node, vehicle: u32) -> bool {
         self.set(job).is_none_or(|set| set.contains(vehicle))
+    }
+
+    /// Whether more than load and time decides where a job can go.
+    #[inline]
+    pub(crate) fn is_picky(&self, job: Node) -> bool {
+        self.picky[job as usize]
     }
 
     /// What a job adds to the cost on a vehicle, wherever it stands.

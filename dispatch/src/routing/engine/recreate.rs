@@ -1,12 +1,11 @@
 //! Recreate by greedy insertion with blinks (Christiaens and Vanden Berghe 2020, section 5.2),
 //! beside near neighbours first.
 
-use super::network::{Arc, NONE, Node};
+use super::beside::Blinks;
+use super::network::Node;
 use super::random::Random;
-use super::state::{Insertion, RouteState};
+use super::state::RouteState;
 
-/// Probability of overlooking a place.
-const BLINK: f64 = 0.01;
 /// Orders to insert in, with their weights: random, demand, far, close as published, then by windows.
 const ORDERS: [(Order, usize); 7] = [
     (Order::Random, 4),
@@ -17,6 +16,9 @@ const ORDERS: [(Order, usize); 7] = [
     (Order::Opens, 2),
     (Order::Closes, 2),
 ];
+
+/// Turns after which the empty vehicles are looked up again, whether or not one was used.
+const REFRESH: u32 = 16;
 
 #[derive(Debug, Clone, Copy)]
 enum Order {
@@ -36,22 +38,25 @@ pub(crate) struct Recreate {
     /// First empty vehicle of each class.
     empty: Vec<u32>,
     seen: Vec<bool>,
-    /// Places until the next blink.
-    blink: u32,
+    turn: u32,
+    blinks: Blinks,
 }
 
 impl Recreate {
     /// Inserts what fits, in an order drawn at random.
     pub fn all(&mut self, state: &mut RouteState<'_>, random: &mut Random, stop: &dyn Fn() -> bool) {
         self.order(state, random);
-        self.find_empty(state);
+        self.turn = (self.turn + 1) % REFRESH;
+        if self.turn == 1 || self.empty.iter().any(|&vehicle| state.jobs_on(vehicle) > 0) {
+            self.find_empty(state);
+        }
         let queue = std::mem::take(&mut self.queue);
         let absent = queue.len();
         for (done, &(_, job)) in queue.iter().enumerate() {
             if done % 64 == 63 && stop() {
                 break;
             }
-            let mut best = self.beside_neighbours(state, job, random);
+            let mut best = state.best_beside(job, &self.empty, &mut self.blinks, random);
             // A full search for all of very many that fit nowhere would cost more than it finds.
             if best.is_none() && (absent <= 10 || random.below(absent) < 10) {
                 best = state.best(job);
@@ -96,47 +101,6 @@ impl Recreate {
                 self.empty.push(vehicle as u32);
             }
         }
-    }
-
-    fn beside_neighbours(&mut self, state: &RouteState<'_>, job: Node, random: &mut Random) -> Option<Insertion> {
-        let near = &state.network.near;
-        let mut best = None;
-        for beside in near.before(job) {
-            let inward = Arc { time: beside.time, cost: beside.cost };
-            self.consider(state, job, beside.node, Some(inward), &mut best, random);
-        }
-        for beside in near.after(job) {
-            let after = state.previous(beside.node);
-            if after != NONE {
-                self.consider(state, job, after, None, &mut best, random);
-            }
-        }
-        for index in 0..self.empty.len() {
-            let start = state.network.start(self.empty[index]);
-            self.consider(state, job, start, None, &mut best, random);
-        }
-        best
-    }
-
-    #[inline]
-    fn consider(
-        &mut self,
-        state: &RouteState<'_>,
-        job: Node,
-        after: Node,
-        inward: Option<Arc>,
-        best: &mut Option<Insertion>,
-        random: &mut Random,
-    ) {
-        let bound = best.as_ref().map_or(i64::MAX, |best| best.cost);
-        let Some(found) = state.test_below(job, after, inward, bound) else { return };
-        if self.blink == 0 {
-            // Geometric steps instead of a draw for every place.
-            self.blink = ((1.0 - random.unit()).ln() / (1.0 - BLINK).ln()) as u32;
-            return;
-        }
-        self.blink -= 1;
-        *best = Some(found);
     }
 }
 

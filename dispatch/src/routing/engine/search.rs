@@ -9,8 +9,8 @@ use super::state::RouteState;
 use crate::routing::model::TIERS;
 
 /// First and last temperature, in mean legs between near neighbours.
-const HOT: f64 = 1.0;
-const COLD: f64 = 0.01;
+const HOT: f64 = 15.0;
+const COLD: f64 = 0.15;
 /// First temperature of a search that begins with a plan.
 const WARM: f64 = 0.1;
 /// Iterations between two looks at the limit.

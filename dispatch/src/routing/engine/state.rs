@@ -3,38 +3,46 @@
 
 mod insertion;
 mod journal;
+mod span;
 mod supply;
 
+pub(crate) use insertion::Swift;
 pub use insertion::Insertion;
 
 use super::network::{NONE, Network, Node};
 use super::plan::{Plan, Route, Stop};
-use crate::routing::model::TIERS;
+use crate::routing::model::{LIMIT, TIERS, Vehicle};
 use journal::Journal;
+use span::Span;
 
 /// One node in a route. A node that stands nowhere has `route` [`NONE`].
 #[derive(Debug, Clone, Copy)]
+#[repr(align(32))]
 pub(crate) struct Visit {
     pub next: Node,
     pub prev: Node,
     pub route: u32,
     /// Earliest departure.
     pub depart: i32,
-    /// Latest arrival that keeps the rest of the route in time.
-    pub latest: i32,
+    /// Latest arrival at the next node that keeps the rest of the route in time. It stands here
+    /// because a test of an insertion then reads this one visit only.
+    pub next_latest: i32,
     /// Travel cost to the next node, before the vehicle's rate.
     pub leg: i32,
     pub place: u32,
-    /// Waiting from this node on: a delay here arrives at the end lessened by it.
-    pub idle: i32,
+    /// Place of the next node.
+    pub next_place: u32,
 }
 
 /// Sums over one route.
 #[derive(Debug, Clone, Copy, Default)]
 struct Total {
     jobs: u32,
-    /// Load in the first dimension.
+    /// Load and capacity in the first dimension.
     load: i32,
+    capacity: i32,
+    /// The vehicle's.
+    rate: i32,
     travel: i64,
     preference: i64,
     cost: i64,
@@ -47,6 +55,7 @@ struct Total {
 pub struct RouteState<'n> {
     pub(crate) network: &'n Network<'n>,
     visits: Vec<Visit>,
+    /// One for each vehicle, and a last one that is full.
     totals: Vec<Total>,
     /// Load in every dimension, `[vehicle * dimensions + dimension]`; kept for more than one.
     loads: Vec<i32>,
@@ -56,6 +65,10 @@ pub struct RouteState<'n> {
     supplied: Vec<u64>,
     /// Jobs that may not be moved, nor have anything put before them.
     fixed: Vec<bool>,
+    /// Waiting from a node on: a delay there arrives at the end lessened by it.
+    idle: Vec<i32>,
+    /// For each node the spans up to it and from it on; empty when durations cost nothing.
+    spans: Vec<(Span, Span)>,
     absent: Vec<Node>,
     /// Where a job stands in `absent`.
     absent_at: Vec<u32>,
@@ -70,11 +83,13 @@ impl<'n> RouteState<'n> {
         let mut state = Self {
             network,
             visits: network.sites.iter().map(|site| Visit::nowhere(site.place)).collect(),
-            totals: vec![Total::default(); vehicles],
+            totals: network.model.vehicles.iter().map(Total::new).chain([Total::full()]).collect(),
+            idle: vec![0; network.sites.len()],
             loads: vec![0; vehicles * network.dimensions],
             used: vec![0; vehicles * network.kinds],
             supplied: if network.has_needs { vec![0; network.sites.len()] } else { Vec::new() },
             fixed: vec![false; network.sites.len()],
+            spans: if network.has_duration { vec![<(Span, Span)>::default(); network.sites.len()] } else { Vec::new() },
             absent: (0..jobs as u32).collect(),
             absent_at: (0..jobs as u32).collect(),
             cost: 0,
@@ -91,7 +106,9 @@ impl<'n> RouteState<'n> {
     pub fn from_plan(network: &'n Network<'n>, plan: &Plan) -> Self {
         let mut state = Self::new(network);
         for (vehicle, route) in (0..network.vehicles() as u32).zip(&plan.routes) {
-            state.append_route(vehicle, &route.jobs());
+            let node = |stop: &Stop| stop.job.or_else(|| Some(network.stop(vehicle, stop.station?)));
+            let nodes: Vec<Node> = route.stops.iter().filter_map(node).collect();
+            state.append_route(vehicle, &nodes);
         }
         state
     }
@@ -105,16 +122,18 @@ impl<'n> RouteState<'n> {
         state
     }
 
-    fn append_route(&mut self, vehicle: u32, jobs: &[Node]) {
-        for &job in jobs {
-            let known = (job as usize) < self.network.jobs();
-            if known && !self.is_served(job) {
-                let last = self.visits[self.network.end(vehicle) as usize].prev;
-                if let Some(insertion) = self.test(job, last) {
+    fn append_route(&mut self, vehicle: u32, nodes: &[Node]) {
+        for &node in nodes {
+            let last = self.visits[self.network.end(vehicle) as usize].prev;
+            if self.network.is_job(node) && !self.is_served(node) {
+                if let Some(insertion) = self.test(node, last) {
                     self.insert(&insertion);
                 }
+            } else if let Some(station) = self.network.station(node) {
+                self.append_stop(vehicle, station, last);
             }
         }
+        self.drop_idle_stops(vehicle);
     }
 
     fn open_route(&mut self, vehicle: u32) {
@@ -126,7 +145,7 @@ impl<'n> RouteState<'n> {
         self.link(start, end);
         self.totals[vehicle as usize].travel = self.visits[start as usize].leg.into();
         self.forward(start, 1);
-        self.backward(end, 2);
+        self.backward(end, 1);
         self.sum_cost(vehicle);
     }
 
@@ -171,6 +190,11 @@ impl<'n> RouteState<'n> {
         if next == NONE { None } else { Some(next) }
     }
 
+    #[inline]
+    pub(crate) fn visit(&self, node: Node) -> &Visit {
+        &self.visits[node as usize]
+    }
+
     /// The node before; [`NONE`] at the start of a route and off it.
     #[inline]
     pub(crate) fn previous(&self, node: Node) -> Node {
@@ -210,9 +234,9 @@ impl<'n> RouteState<'n> {
         self.visits[node as usize].depart
     }
 
-    /// Latest arrival at a node on a route that keeps the rest of it in time.
+    /// Latest arrival at a node after the start of a route that keeps the rest of it in time.
     pub fn latest_arrival(&self, node: Node) -> i32 {
-        self.visits[node as usize].latest
+        self.visits[self.visits[node as usize].prev as usize].next_latest
     }
 
     /// Load of a route in one dimension.
@@ -232,26 +256,56 @@ impl<'n> RouteState<'n> {
     /// Takes a job off its route. Pinned jobs stay.
     pub fn remove(&mut self, job: Node) {
         if self.is_served(job) && !self.fixed[job as usize] {
-            let prev = self.visits[job as usize].prev;
-            self.remove_run(job, job, 1);
-            self.drop_idle_stops(self.visits[prev as usize].route);
+            let route = self.visits[job as usize].route;
+            self.remove_run(job, job);
+            self.drop_idle_stops(route);
         }
     }
 
     /// Takes the jobs of a run off their route; stops among them stay.
     pub(crate) fn remove_jobs(&mut self, run: &[Node]) {
         for jobs in run.split(|&node| !self.network.is_job(node)) {
-            if let (Some(&first), Some(&last)) = (jobs.first(), jobs.last()) {
-                self.remove_run(first, last, jobs.len() as u32);
+            // Removing what came before may have taken these along.
+            let first = jobs.first().filter(|first| self.visits[**first as usize].route != NONE);
+            if let (Some(&first), Some(&last)) = (first, jobs.last()) {
+                self.remove_run(first, last);
             }
         }
     }
 
-    /// Takes the nodes from `first` to `last` of one route off it; `jobs` of them are jobs.
-    pub(crate) fn remove_run(&mut self, first: Node, last: Node, jobs: u32) {
+    /// Whether the rest of a route stays in time without the nodes from `first` to `last`.
+    ///
+    /// Where a detour is quicker than the direct way, as in the tables of road routers (they round,
+    /// and some ways are closed), it need not.
+    pub(crate) fn closes(&self, first: Node, last: Node) -> bool {
+        let prev = &self.visits[self.visits[first as usize].prev as usize];
+        let last = &self.visits[last as usize];
+        let next = &self.visits[last.next as usize];
+        let time = self.network.between(prev.place, next.place).time;
+        self.network.arrive(next.route, prev.depart, time) <= last.next_latest
+    }
+
+    /// The run, or where the rest would be late without it: all from `first` on, and as much before
+    /// as it takes. (A stop within the rest may supply what comes after it, so nothing is kept.)
+    fn widened(&self, mut first: Node, last: Node) -> (Node, Node) {
+        if self.closes(first, last) {
+            return (first, last);
+        }
+        let last = self.visits[self.network.end(self.visits[first as usize].route) as usize].prev;
+        while !self.closes(first, last) && !self.fixed[self.visits[first as usize].prev as usize] {
+            first = self.visits[first as usize].prev;
+        }
+        (first, last)
+    }
+
+    /// Takes the nodes from `first` to `last` of one route off it, and more where the way past them
+    /// is too long.
+    pub(crate) fn remove_run(&mut self, first: Node, last: Node) {
         let route = self.visits[first as usize].route;
+        let (first, last) = self.widened(first, last);
         self.touch(route);
-        let (prev, next) = (self.visits[first as usize].prev, self.visits[last as usize].next);
+        let prev = self.visits[first as usize].prev;
+        let Visit { next, next_latest, .. } = self.visits[last as usize];
         self.totals[route as usize].travel -= i64::from(self.visits[prev as usize].leg);
         let mut node = first;
         while node != next {
@@ -259,11 +313,12 @@ impl<'n> RouteState<'n> {
             self.totals[route as usize].travel -= i64::from(visit.leg);
             if self.network.is_job(node) {
                 self.take_off(node, route);
+                self.totals[route as usize].jobs -= 1;
             }
             self.visits[node as usize] = Visit::nowhere(visit.place);
             node = visit.next;
         }
-        self.totals[route as usize].jobs -= jobs;
+        self.visits[prev as usize].next_latest = next_latest;
         self.link(prev, next);
         self.totals[route as usize].travel += i64::from(self.visits[prev as usize].leg);
         self.forward(prev, 0);
@@ -301,7 +356,10 @@ impl<'n> RouteState<'n> {
     fn link(&mut self, prev: Node, next: Node) {
         self.visits[prev as usize].next = next;
         self.visits[next as usize].prev = prev;
-        self.visits[prev as usize].leg = self.network.arc(prev, next).cost;
+        let place = self.visits[next as usize].place;
+        let prev = &mut self.visits[prev as usize];
+        prev.leg = self.network.between(prev.place, place).cost;
+        prev.next_place = place;
     }
 
     /// Departures after `prev`, as far as they move. The first `fresh` nodes are computed whatever they held.
@@ -313,7 +371,9 @@ impl<'n> RouteState<'n> {
             let time = self.network.between(before.place, visit.place).time;
             let arrival = self.network.arrive(visit.route, before.depart, time);
             let served = self.network.serve(visit.route, node, arrival);
-            let (_, depart) = served.expect("an insertion was tested, and a removal makes nobody later");
+            // Late only between the two steps of putting in a stop and the job it serves, where the
+            // way from the stop straight on is longer than by the job.
+            let (_, depart) = served.unwrap_or((LIMIT, LIMIT));
             let supplied = self.pass_supply(prev, node);
             if visit.depart == depart && !supplied && fresh == 0 {
                 break;
@@ -336,19 +396,19 @@ impl<'n> RouteState<'n> {
     }
 
     /// Latest arrivals at `node` and before it, as far as they move; the first `fresh` whatever they held.
-    fn backward(&mut self, mut node: Node, mut fresh: u32) {
-        loop {
-            let visit = self.visits[node as usize];
+    fn backward(&mut self, node: Node, mut fresh: u32) {
+        let mut visit = self.visits[node as usize];
+        let mut node = node;
+        while visit.prev != NONE {
             let latest = self.latest(node, &visit);
-            if visit.latest == latest && fresh == 0 {
+            let before = &mut self.visits[visit.prev as usize];
+            if before.next_latest == latest && fresh == 0 {
                 break;
             }
             fresh = fresh.saturating_sub(1);
-            self.visits[node as usize].latest = latest;
-            if visit.prev == NONE {
-                break;
-            }
+            before.next_latest = latest;
             node = visit.prev;
+            visit = *before;
         }
     }
 
@@ -356,9 +416,8 @@ impl<'n> RouteState<'n> {
         if visit.next == NONE {
             return self.network.sites[node as usize].close;
         }
-        let next = &self.visits[visit.next as usize];
-        let time = self.network.between(visit.place, next.place).time;
-        let depart = self.network.latest_departure(visit.route, next.latest, time);
+        let time = self.network.between(visit.place, visit.next_place).time;
+        let depart = self.network.latest_departure(visit.route, visit.next_latest, time);
         self.network.latest_arrival(visit.route, node, depart)
     }
 
@@ -374,7 +433,7 @@ impl<'n> RouteState<'n> {
             if let Some((start, _)) = self.network.serve(route, node, arrival) {
                 idle += start - arrival;
             }
-            self.visits[node as usize].idle = idle;
+            self.idle[node as usize] = idle;
             node = visit.prev;
         }
     }
@@ -387,13 +446,18 @@ impl<'n> RouteState<'n> {
         if vehicle.overtime_rate > 0 {
             self.count_waiting(route);
         }
+        let mut duration = 0;
+        if self.network.has_duration {
+            self.measure(route);
+            duration = i64::from(self.duration(route)) * i64::from(vehicle.duration_rate);
+        }
         let total = &mut self.totals[route as usize];
         let late = self.visits[self.network.end(route) as usize].depart - vehicle.overtime_from;
-        let used = if total.jobs > 0 { i64::from(vehicle.fixed_cost) } else { 0 };
-        let overtime = if total.jobs > 0 { i64::from(late.max(0)) * i64::from(vehicle.overtime_rate) } else { 0 };
-        let travel = if total.jobs > 0 { total.travel * i64::from(vehicle.rate) } else { 0 };
+        let travel = total.travel * i64::from(vehicle.rate);
+        let overtime = i64::from(late.max(0)) * i64::from(vehicle.overtime_rate);
+        let used = travel + overtime + duration + i64::from(vehicle.fixed_cost);
         self.cost -= total.cost;
-        total.cost = travel + total.preference + used + overtime;
+        total.cost = total.preference + if total.jobs > 0 { used } else { 0 };
         self.cost += total.cost;
     }
 
@@ -433,8 +497,21 @@ impl<'n> RouteState<'n> {
     }
 }
 
+impl Total {
+    fn new(vehicle: &Vehicle) -> Self {
+        let capacity = vehicle.capacity.first().copied().unwrap_or(0);
+        Self { capacity, rate: vehicle.rate, ..Self::default() }
+    }
+}
+
+impl Total {
+    fn full() -> Self {
+        Self { capacity: -1, ..Self::default() }
+    }
+}
+
 impl Visit {
     fn nowhere(place: u32) -> Self {
-        Self { next: NONE, prev: NONE, route: NONE, depart: 0, latest: 0, leg: 0, place, idle: 0 }
+        Self { next: NONE, prev: NONE, route: NONE, depart: 0, next_latest: 0, leg: 0, place, next_place: place }
     }
 }

@@ -284,11 +284,7 @@ impl Board {
             return true;
         }
         let line = &mut self.lines[index];
-        let holds = |held: &[PartNeed]| {
-            parts.iter().all(|need| held.iter().any(|h| h.part == need.part && h.quantity >= need.quantity))
-        };
-        let found = (0..at).rev().find(|&i| matches!(&line.nodes[i].what, What::PickUp(_, held) if holds(held)));
-        let Some(found) = found else { return false };
+        let Some(found) = line.source(at, parts) else { return false };
         let What::PickUp(id, held) = &mut line.nodes[found].what else { return false };
         for need in parts {
             held.iter_mut().filter(|h| h.part == need.part).for_each(|h| h.quantity -= need.quantity);

@@ -21,6 +21,16 @@ pub(crate) enum What {
     End,
 }
 
+impl What {
+    /// The station of a pick-up.
+    pub fn station(&self) -> Option<&LocationId> {
+        match self {
+            Self::PickUp(station, _) => Some(station),
+            _ => None,
+        }
+    }
+}
+
 /// A stop of a line.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
@@ -95,6 +105,17 @@ impl Line {
         let is_in_time = self.forward(ruler);
         self.backward();
         is_in_time
+    }
+
+    /// The last pick-up before a node that holds these parts; `None`: there is none, or no parts.
+    pub fn source(&self, at: usize, parts: &[PartNeed]) -> Option<usize> {
+        let holds = |held: &[PartNeed]| {
+            parts.iter().all(|need| held.iter().any(|h| h.part == need.part && h.quantity >= need.quantity))
+        };
+        if parts.is_empty() {
+            return None;
+        }
+        (0..at).rev().find(|&at| matches!(&self.nodes[at].what, What::PickUp(_, held) if holds(held)))
     }
 
     fn forward(&mut self, ruler: &Ruler) -> bool {

@@ -12,8 +12,8 @@ pub struct Offer<'b> {
     pub window: Window,
     /// Who would come; the cost is in its price.
     pub best: Candidate<'b>,
-    /// How many technicians could keep it.
-    pub technicians: usize,
+    /// How many shifts could keep it.
+    pub shifts: usize,
 }
 
 impl Board {
@@ -25,15 +25,27 @@ impl Board {
     pub fn offers(&self, order: &WorkOrder, windows: &[Window]) -> Result<Vec<Offer<'_>>, InputError> {
         order.check_alone(&self.problem)?;
         let ready = self.ready(order);
-        let broken: Vec<_> = (0..self.crew.masks.len()).map(|technician| self.broken(&ready, technician)).collect();
-        let mut offers = Vec::new();
-        for window in windows {
-            let fits = (0..self.lines.len())
-                .filter_map(|line| self.best_on(&ready, line, &[*window], broken[self.lines[line].technician]));
-            let mut count = 0;
-            let best = fits.inspect(|_| count += 1).min_by(|a, b| a.price.total_s.total_cmp(&b.price.total_s));
-            offers.extend(best.map(|best| Offer { window: *window, best, technicians: count }));
+        let mut best: Vec<Option<Candidate<'_>>> = vec![None; windows.len()];
+        let mut counts = vec![0; windows.len()];
+        for lines in self.lines.chunk_by(|a, b| a.technician == b.technician) {
+            let technician = lines[0].technician;
+            let broken = self.broken(&ready, technician);
+            if !broken.is_none() {
+                continue;
+            }
+            for (line, index) in lines.iter().zip(self.first_line[technician]..) {
+                let meets = |window: &Window| window.start <= line.span.end && line.span.start <= window.end;
+                for (at, window) in windows.iter().enumerate().filter(|(_, window)| meets(window)) {
+                    if let Some(candidate) = self.best_on(&ready, index, std::slice::from_ref(window), broken) {
+                        counts[at] += 1;
+                        if best[at].as_ref().is_none_or(|least| candidate.price.total_s < least.price.total_s) {
+                            best[at] = Some(candidate);
+                        }
+                    }
+                }
+            }
         }
-        Ok(offers)
+        let priced = windows.iter().zip(best).zip(counts);
+        Ok(priced.filter_map(|((window, best), shifts)| Some(Offer { window: *window, best: best?, shifts })).collect())
     }
 }

@@ -90,6 +90,8 @@ impl<'c, 'p> Timetable<'c, 'p> {
         Route {
             technician: technician.id.clone(),
             shift: duty.shift,
+            start: self.compiled.start(self.duty),
+            end: technician.end_place(),
             leave: Time(leave),
             back: Time(home.at),
             back_travel_s: seconds(home.travel_s),
@@ -181,11 +183,13 @@ impl<'c, 'p> Timetable<'c, 'p> {
         let service = work_order.on_site_s(self.compiled.problem.now);
         let way = self.go(work_order.place);
         let start = self.begin(service, |table, at| table.first_open(order, at));
-        let close = self.close(order, start);
-        let lateness_risk = self.moment.later_than(close);
+        let window = self.window(order, start);
+        let lateness_risk = self.moment.later_than(window.end.0);
         let end = self.work(service);
         self.stops.push(Stop::Visit(Visit {
             order: work_order.id.clone(),
+            place: work_order.place,
+            window,
             arrive: Time(way.at),
             start: Time(start),
             end: Time(end),
@@ -205,6 +209,7 @@ impl<'c, 'p> Timetable<'c, 'p> {
         let end = self.work(service);
         self.stops.push(Stop::PickUp(PickUp {
             station: station.id.clone(),
+            place: station.place,
             arrive: Time(way.at),
             start: Time(start),
             end: Time(end),
@@ -230,9 +235,11 @@ impl<'c, 'p> Timetable<'c, 'p> {
         self.compiled.windows(order).iter().find(|window| at <= window.end.0).map(|window| at.max(window.start.0))
     }
 
-    fn close(&self, order: usize, start: i64) -> i64 {
+    /// The window in which the work begins.
+    fn window(&self, order: usize, start: i64) -> Window {
         let holds = |window: &&Window| window.start.0 <= start && start <= window.end.0;
-        self.compiled.windows(order).iter().find(holds).map_or(start, |window| window.end.0)
+        let now = Window { start: Time(start), end: Time(start) };
+        self.compiled.windows(order).iter().find(holds).copied().unwrap_or(now)
     }
 
     fn station(&self, supply: usize) -> &'p crate::routing::problem::Station {

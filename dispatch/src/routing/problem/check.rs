@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 use super::{
-    Break, CellSpeed, Estimate, MAX_ORDERS, MAX_PLACES, MAX_SHIFTS, MAX_STATIONS, Matrix, Objective, Problem, Promise,
+    Break, CellSpeed, Estimate, MAX_ORDERS, MAX_PLACES, MAX_PLANNED, MAX_SHIFTS, MAX_STATIONS, Matrix, Objective, Problem, Promise,
     Shift, Station, Technician, Time, Travel, Window, WorkOrder,
 };
 use crate::error::{InputError, Problem as Wrong, check_number};
@@ -36,7 +36,7 @@ impl Problem {
     /// # Errors
     /// The first field that is wrong: out of its range, not finite, empty, reversed, overlapping,
     /// given twice, unknown; or too many of a kind ([`MAX_ORDERS`], [`MAX_SHIFTS`],
-    /// [`MAX_STATIONS`], [`MAX_PLACES`]).
+    /// [`MAX_STATIONS`]).
     pub fn check(&self) -> Result<(), InputError> {
         check_len(self.orders.len(), MAX_ORDERS, "orders")?;
         check_len(self.technicians.iter().map(|t| t.shifts.len()).sum(), MAX_SHIFTS, "technicians (shifts)")?;
@@ -100,9 +100,15 @@ impl Problem {
         Ok(())
     }
 
-    fn check_places(&self) -> Result<(), InputError> {
+    /// Whether it is small enough to be planned at once.
+    pub(crate) fn check_size(&self) -> Result<(), InputError> {
+        check_len(self.orders.len(), MAX_PLANNED, "orders")?;
+        check_len(self.technicians.iter().map(|t| t.shifts.len()).sum(), MAX_PLANNED, "technicians (shifts)")?;
         let different: HashSet<_> = self.places().map(Place::key).collect();
-        check_len(different.len(), MAX_PLACES, "places")?;
+        check_len(different.len(), MAX_PLACES, "places")
+    }
+
+    fn check_places(&self) -> Result<(), InputError> {
         let Travel::Matrix(matrix) = &self.travel else { return Ok(()) };
         let known: HashSet<_> = matrix.places.iter().map(|place| place.key()).collect();
         match self.places().find(|place| !known.contains(&place.key())) {

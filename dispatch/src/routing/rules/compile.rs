@@ -7,7 +7,9 @@ use super::{Broken, Duty, Masks, Pause, duties, mean_worked_s, preference_s, win
 use crate::error::{InputError, Problem as Wrong};
 use crate::order::{PartNeed, Priority};
 use crate::place::Place;
+use crate::routing::index_by;
 use crate::routing::model::{self, Job, Model, Needs, Pin, Vehicle, VehicleSet};
+use crate::routing::plan::Plan;
 use crate::routing::problem::{MAX_STATIONS, Problem, Time, Window};
 use crate::routing::travel::{Roads, whole};
 
@@ -39,11 +41,12 @@ pub(crate) struct Compiled<'p> {
 }
 
 impl<'p> Compiled<'p> {
-    /// Compiles a checked problem. Promised windows are hard, but for the orders `released`.
+    /// Compiles a checked problem. Promised windows are hard, but for the orders `released`; orders
+    /// keep the stations that they have in the plan `from`.
     ///
     /// # Errors
     /// Too many stations with different arrival times of parts.
-    pub fn new(problem: &'p Problem, roads: &'p dyn Roads, released: &'p [usize]) -> Result<Self, InputError> {
+    pub fn new(problem: &'p Problem, roads: &'p dyn Roads, released: &'p [usize], from: Option<&Plan>) -> Result<Self, InputError> {
         let count = supplies(problem).len();
         if count > MAX_STATIONS {
             let wrong = Wrong::TooMany { given: count, most: MAX_STATIONS };
@@ -51,7 +54,7 @@ impl<'p> Compiled<'p> {
         }
         let duties = duties(problem);
         let masks = Masks::new(problem, &duties);
-        let supplies = Supplies::new(problem, &by_rank(problem));
+        let supplies = Supplies::new(problem, &by_rank(problem), &from.map_or_else(HashMap::new, |plan| held(problem, plan)));
         let origin = problem.span().start.0;
         let spans = duties.iter().map(|duty| finish_begun(problem, roads, duty)).collect::<Result<Vec<_>, _>>()?;
         let stopped = duties.iter().zip(&spans).map(|(duty, span)| stopped(problem, roads, duty, *span)).collect();
@@ -65,11 +68,6 @@ impl<'p> Compiled<'p> {
         compiled.model.travel = places.table(roads);
         compiled.model.preference = compiled.preferences();
         Ok(compiled)
-    }
-
-    /// The model's time as a time of the problem.
-    pub fn time(&self, moment: i32) -> Time {
-        Time(self.origin + i64::from(moment))
     }
 
     /// Rules an order breaks on a duty that has nothing else on it; none: it fits.
@@ -121,20 +119,17 @@ impl<'p> Compiled<'p> {
         let technician = &self.problem.technicians[technician];
         let shift = &technician.shifts[shift];
         let span = self.span(duty);
+        let start = places.index(self.start(duty));
         Vehicle {
-            start: places.index(self.start(duty)),
             // One who cannot be home in time does nothing; an empty route needs an end all the same.
             end: self.stopped[duty].is_none().then(|| places.index(technician.end_place())),
-            from: self.moment(span.start),
-            until: self.moment(span.end),
             overtime_from: self.moment(shift.end),
             overtime_rate: (self.problem.objective.overtime * UNIT).round() as i32,
             breaks: self.breaks(duty),
             capacity: vec![technician.capacity.map_or(model::LIMIT, |visits| visits as i32)],
             rate: (technician.cost * UNIT).round() as i32,
-            fixed_cost: 0,
-            tools: 0,
             parts: self.van(duty),
+            ..Vehicle::new(start, self.moment(span.start), self.moment(span.end))
         }
     }
 
@@ -225,7 +220,7 @@ impl<'p> Compiled<'p> {
         model::Station {
             place: places.index(site.place),
             service: site.pick_up_s as i32,
-            window: model::Window { open: self.moment(supply.from), close: self.moment(self.problem.span().end) },
+            window: model::Window { open: self.moment(supply.from), close: model::LIMIT },
         }
     }
 
@@ -291,6 +286,15 @@ fn by_rank(problem: &Problem) -> Vec<usize> {
     };
     orders.sort_by_key(rank);
     orders
+}
+
+/// Stations that orders take their parts from in a plan.
+fn held(problem: &Problem, plan: &Plan) -> HashMap<usize, usize> {
+    let orders = index_by(&problem.orders, |order| &order.id);
+    let stations = index_by(&problem.stations, |station| &station.id);
+    let visits = plan.routes.iter().flat_map(|route| route.visits());
+    let held = visits.filter_map(|visit| Some((*orders.get(&visit.order)?, *stations.get(visit.parts_from.as_ref()?)?)));
+    held.collect()
 }
 
 /// Different places, numbered.

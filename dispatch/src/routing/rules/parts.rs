@@ -31,13 +31,15 @@ pub(crate) struct Supplies {
 }
 
 impl Supplies {
-    /// All supplies; more than 64 are cut off by the check of the problem.
-    pub fn new(problem: &Problem, by_rank: &[usize]) -> Self {
+    /// All supplies; there must be at most 64. `held`: stations that orders have in a plan to go on
+    /// from; they come first.
+    pub fn new(problem: &Problem, by_rank: &[usize], held: &HashMap<usize, usize>) -> Self {
         let list = supplies(problem);
         let mut left = Left::new(problem);
         let mut of_order = vec![0; problem.orders.len()];
-        for &order in by_rank {
-            of_order[order] = left.give(problem, &list, order);
+        let holders = by_rank.iter().filter(|order| held.contains_key(order));
+        for &order in holders.chain(by_rank.iter().filter(|order| !held.contains_key(order))) {
+            of_order[order] = left.give(problem, &list, order, held.get(&order).copied());
         }
         let kinds = van_kinds(problem);
         Self { list, of_order, kinds }
@@ -91,7 +93,7 @@ impl Left {
     }
 
     /// Bits of the supplies an order may use, after taking from what is left where it is scarce.
-    fn give(&mut self, problem: &Problem, list: &[Supply], order: usize) -> u64 {
+    fn give(&mut self, problem: &Problem, list: &[Supply], order: usize, held: Option<usize>) -> u64 {
         let order = &problem.orders[order];
         if order.parts.is_empty() {
             return 0;
@@ -114,7 +116,9 @@ impl Left {
             return ample.into_iter().fold(0, |bits, s| bits | 1 << s);
         }
         let km = |s: &usize| distance_km(problem.stations[list[*s].station].place, order.place);
-        let Some(nearest) = able.iter().copied().min_by(|a, b| km(a).total_cmp(&km(b))) else { return 0 };
+        let held = able.iter().copied().find(|&s| Some(list[s].station) == held);
+        let nearest = held.or_else(|| able.iter().copied().min_by(|a, b| km(a).total_cmp(&km(b))));
+        let Some(nearest) = nearest else { return 0 };
         let station = list[nearest].station;
         for need in &order.parts {
             let key = (station, need.part.clone());

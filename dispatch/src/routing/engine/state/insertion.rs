@@ -1,7 +1,8 @@
 //! Where a job fits: the O(1) test, and the best place of one route or of all.
 
 use super::{RouteState, Visit};
-use crate::routing::engine::network::{Arc, NONE, Node};
+use crate::routing::engine::neighbours::Beside;
+use crate::routing::engine::network::{Arc, NONE, Network, Node, Row, Site};
 use crate::routing::model::Needs;
 
 /// A feasible place for a job, and what it costs there.
@@ -22,27 +23,106 @@ pub struct Insertion {
 impl RouteState<'_> {
     /// Whether a job fits after a node of a route, and what that costs.
     pub fn test(&self, job: Node, after: Node) -> Option<Insertion> {
-        if self.is_served(job) { None } else { self.test_below(job, after, None, i64::MAX) }
+        if self.is_served(job) { None } else { self.test_below(&self.guest(job), after, i64::MAX) }
     }
 
-    /// As [`RouteState::test`] for an absent job, if it costs less than `bound`. `inward` is the
-    /// leg to the job, where the caller has it.
+    /// What tests of a job ask for again and again.
     #[inline]
-    pub(crate) fn test_below(&self, job: Node, after: Node, inward: Option<Arc>, bound: i64) -> Option<Insertion> {
+    pub(crate) fn guest(&self, job: Node) -> Guest<'_> {
+        let network = self.network;
+        let place = network.sites[job as usize].place;
+        Guest { job, place, rows: network.rows(place), picky: network.is_picky(job) }
+    }
+
+    /// As [`RouteState::test`] for an absent job, if it costs less than `bound`.
+    #[inline]
+    pub(crate) fn test_below(&self, guest: &Guest<'_>, after: Node, bound: i64) -> Option<Insertion> {
         let before = &self.visits[after as usize];
         if before.route == NONE || before.next == NONE {
             return None;
         }
-        let inward = inward.unwrap_or_else(|| self.network.arc(after, job));
-        let detour = self.detour(job, before, inward);
-        if detour >= bound || !self.fits(job, before.route) || !self.may_follow(job, before) {
+        let travel = guest.cost_from(self.network, before.place) + guest.cost_to(self.network, before.next_place);
+        let detour = self.detour(guest.job, before, travel);
+        if detour >= bound || !self.has_room(guest.job, before.route) {
             return None;
         }
-        if !self.equipped(job, before.route, after) {
-            return self.with_stop(job, after, bound);
+        if guest.picky {
+            self.test_picky(guest, after, detour, bound)
+        } else {
+            self.test_times(guest, after, before, detour, bound)
         }
-        let cost = detour + self.delay(job, before, inward)?;
-        if cost < bound { Some(Insertion { job, after, vehicle: before.route, stop: None, cost }) } else { None }
+    }
+
+    /// The rest of the test for a job that not every vehicle can do anywhere.
+    fn test_picky(&self, guest: &Guest<'_>, after: Node, detour: i64, bound: i64) -> Option<Insertion> {
+        let before = &self.visits[after as usize];
+        if !self.network.allows(guest.job, before.route) || !self.may_follow(guest.job, before) {
+            return None;
+        }
+        if !self.equipped(guest.job, before.route, after) {
+            return self.with_stop(guest.job, after, bound);
+        }
+        self.test_times(guest, after, before, detour, bound)
+    }
+
+    /// Cost of a job after a job (not a start), on a route or not, where nothing but travel, load
+    /// in one dimension, and times without breaks decide; [`i64::MAX`] where it does not fit.
+    #[inline(always)]
+    pub(crate) fn price(&self, swift: &Swift<'_>, before: &Visit) -> i64 {
+        self.price_between(swift, before, swift.inward(before), swift.outward(before))
+    }
+
+    /// As [`RouteState::price`], after a neighbour.
+    #[inline(always)]
+    pub(crate) fn price_after(&self, swift: &Swift<'_>, beside: &Beside) -> i64 {
+        let before = self.visit(beside.node);
+        self.price_between(swift, before, Arc { time: beside.time, cost: beside.cost }, swift.outward(before))
+    }
+
+    /// As [`RouteState::price`], before a neighbour.
+    #[inline(always)]
+    pub(crate) fn price_before(&self, swift: &Swift<'_>, before: &Visit, beside: &Beside) -> i64 {
+        self.price_between(swift, before, swift.inward(before), Arc { time: beside.time, cost: beside.cost })
+    }
+
+    /// Written without branches: which of the tests fails is a coin toss to the processor.
+    #[inline(always)]
+    fn price_between(&self, swift: &Swift<'_>, before: &Visit, inward: Arc, outward: Arc) -> i64 {
+        // Absent jobs read the last total, which has no room for anything.
+        let total = &self.totals[(before.route as usize).min(self.totals.len() - 1)];
+        let start = (before.depart + inward.time).max(swift.site.open);
+        let arrival = start + swift.site.service + outward.time;
+        let fits = (start <= swift.site.close)
+            & (arrival <= before.next_latest)
+            & (swift.site.load <= total.capacity - total.load);
+        let travel = inward.cost + outward.cost - before.leg;
+        if fits { i64::from(travel) * i64::from(total.rate) } else { i64::MAX }
+    }
+
+    /// The job for [`RouteState::price`], if that is enough to decide about it.
+    #[inline]
+    pub(crate) fn swift(&self, job: Node) -> Option<Swift<'_>> {
+        let network = self.network;
+        if !network.swift || network.is_picky(job) {
+            return None;
+        }
+        let site = &network.sites[job as usize];
+        network.rows(site.place).map(|(out, back)| Swift { site, out, back })
+    }
+
+    #[inline]
+    fn test_times(&self, guest: &Guest<'_>, after: Node, before: &Visit, detour: i64, bound: i64) -> Option<Insertion> {
+        let inward = guest.time_from(self.network, before.place);
+        let outward = guest.time_to(self.network, before.next_place);
+        let mut cost = detour + self.delay(guest.job, before, inward, outward)?;
+        if self.network.has_duration {
+            cost += self.lengthens(before.route, after, &[guest.job]);
+        }
+        if cost < bound {
+            Some(Insertion { job: guest.job, after, vehicle: before.route, stop: None, cost })
+        } else {
+            None
+        }
     }
 
     /// The cheapest place of a job on one route.
@@ -79,9 +159,10 @@ impl RouteState<'_> {
         self.sum_cost(insertion.vehicle);
     }
 
-    fn splice(&mut self, node: Node, after: Node, route: u32) {
-        let (next, old) = (self.visits[after as usize].next, self.visits[after as usize].leg);
+    pub(super) fn splice(&mut self, node: Node, after: Node, route: u32) {
+        let Visit { next, leg: old, next_latest, .. } = self.visits[after as usize];
         self.visits[node as usize].route = route;
+        self.visits[node as usize].next_latest = next_latest;
         self.link(after, node);
         self.link(node, next);
         let added = self.visits[after as usize].leg + self.visits[node as usize].leg;
@@ -100,8 +181,8 @@ impl RouteState<'_> {
     pub(crate) fn has_room(&self, job: Node, vehicle: u32) -> bool {
         let network = self.network;
         if network.dimensions == 1 {
-            let load = self.totals[vehicle as usize].load + network.sites[job as usize].load;
-            return load <= network.vehicle(vehicle).capacity[0];
+            let total = &self.totals[vehicle as usize];
+            return total.load + network.sites[job as usize].load <= total.capacity;
         }
         let loads = &self.loads[vehicle as usize * network.dimensions..];
         let capacity = &network.vehicle(vehicle).capacity;
@@ -113,44 +194,43 @@ impl RouteState<'_> {
         !self.fixed[before.next as usize] && self.network.job(job).pinned.is_none_or(|pin| pin.vehicle == before.route)
     }
 
-    /// Cost of a job between two nodes, overtime apart.
+    /// Cost of a job between two nodes that adds this much travel, overtime apart.
     #[inline]
-    fn detour(&self, job: Node, before: &Visit, inward: Arc) -> i64 {
-        let (network, route) = (self.network, before.route);
-        let vehicle = network.vehicle(route);
-        let outward = network.between(network.sites[job as usize].place, self.visits[before.next as usize].place);
-        let travel = i64::from(inward.cost) + i64::from(outward.cost);
+    fn detour(&self, job: Node, before: &Visit, travel: i64) -> i64 {
+        let total = &self.totals[before.route as usize];
         // An empty vehicle stays where it is: its leg from start to end is not paid.
-        if self.totals[route as usize].jobs == 0 {
-            return travel * i64::from(vehicle.rate) + i64::from(vehicle.fixed_cost) + network.preference(job, route);
-        }
-        (travel - i64::from(before.leg)) * i64::from(vehicle.rate) + network.preference(job, route)
+        let (saved, fixed) = if total.jobs == 0 {
+            (0, self.network.vehicle(before.route).fixed_cost)
+        } else {
+            (before.leg, 0)
+        };
+        (travel - i64::from(saved)) * i64::from(total.rate)
+            + i64::from(fixed)
+            + self.network.preference(job, before.route)
     }
 
     /// Overtime of a job between two nodes; `None` when it or what follows is late.
     #[inline]
-    fn delay(&self, job: Node, before: &Visit, inward: Arc) -> Option<i64> {
-        let (network, vehicle, next) = (self.network, before.route, &self.visits[before.next as usize]);
-        let outward = network.between(network.sites[job as usize].place, next.place);
-        let (_, depart) = network.serve(vehicle, job, network.arrive(vehicle, before.depart, inward.time))?;
-        let arrival = network.arrive(vehicle, depart, outward.time);
-        if arrival > next.latest {
+    fn delay(&self, job: Node, before: &Visit, inward: i32, outward: i32) -> Option<i64> {
+        let (network, vehicle) = (self.network, before.route);
+        let (_, depart) = network.serve(vehicle, job, network.arrive(vehicle, before.depart, inward))?;
+        let arrival = network.arrive(vehicle, depart, outward);
+        if arrival > before.next_latest {
             return None;
         }
-        if network.vehicle(vehicle).overtime_rate > 0 {
-            Some(self.overtime(vehicle, before.next, arrival))
-        } else {
-            Some(0)
-        }
+        if network.has_overtime { Some(self.overtime(vehicle, before.next, arrival)) } else { Some(0) }
     }
 
     /// Cost of reaching `next` at `arrival`. Exact with single windows and no breaks, else an
     /// estimate; what is charged in the end is exact.
     fn overtime(&self, vehicle: u32, next: Node, arrival: i32) -> i64 {
         let (specs, visit) = (self.network.vehicle(vehicle), &self.visits[next as usize]);
+        if specs.overtime_rate == 0 {
+            return 0;
+        }
         let before = &self.visits[visit.prev as usize];
         let time = self.network.between(before.place, visit.place).time;
-        let delay = arrival - self.network.arrive(vehicle, before.depart, time) - visit.idle;
+        let delay = arrival - self.network.arrive(vehicle, before.depart, time) - self.idle[next as usize];
         let end = self.visits[self.network.end(vehicle) as usize].depart;
         let paid = if self.totals[vehicle as usize].jobs > 0 { (end - specs.overtime_from).max(0) } else { 0 };
         let due = (end + delay.max(0) - specs.overtime_from).max(0);
@@ -194,8 +274,63 @@ impl RouteState<'_> {
         let (_, depart) = network.serve(vehicle, stop, network.arrive(vehicle, before.depart, to_stop.time))?;
         // What is left is the insertion of the job behind a visit that is not there yet.
         let behind = Visit { depart, ..*before };
-        let cost =
-            self.detour(job, before, to_job) + i64::from(to_stop.cost) * i64::from(network.vehicle(vehicle).rate);
-        Some(Insertion { job, after, vehicle, stop: Some(stop), cost: cost + self.delay(job, &behind, to_job)? })
+        let outward = network.between(network.sites[job as usize].place, before.next_place);
+        let travel = i64::from(to_stop.cost) + i64::from(to_job.cost) + i64::from(outward.cost);
+        let mut cost = self.detour(job, before, travel) + self.delay(job, &behind, to_job.time, outward.time)?;
+        if network.has_duration {
+            cost += self.lengthens(vehicle, after, &[stop, job]);
+        }
+        Some(Insertion { job, after, vehicle, stop: Some(stop), cost })
+    }
+}
+
+/// A job that looks for a place, with its legs at hand.
+pub(crate) struct Guest<'a> {
+    pub job: Node,
+    place: u32,
+    rows: Option<(Row<'a>, Row<'a>)>,
+    picky: bool,
+}
+
+impl Guest<'_> {
+    #[inline]
+    fn cost_from(&self, network: &Network<'_>, place: u32) -> i64 {
+        let cost = self.rows.as_ref().map_or_else(|| network.compute(place, self.place).cost, |(_, back)| back.cost(place));
+        cost.into()
+    }
+
+    #[inline]
+    fn cost_to(&self, network: &Network<'_>, place: u32) -> i64 {
+        let cost = self.rows.as_ref().map_or_else(|| network.compute(self.place, place).cost, |(out, _)| out.cost(place));
+        cost.into()
+    }
+
+    #[inline]
+    fn time_from(&self, network: &Network<'_>, place: u32) -> i32 {
+        self.rows.as_ref().map_or_else(|| network.compute(place, self.place).time, |(_, back)| back.time(place))
+    }
+
+    #[inline]
+    fn time_to(&self, network: &Network<'_>, place: u32) -> i32 {
+        self.rows.as_ref().map_or_else(|| network.compute(self.place, place).time, |(out, _)| out.time(place))
+    }
+}
+
+/// A job that only travel, load and plain times decide about.
+pub(crate) struct Swift<'a> {
+    site: &'a Site,
+    out: Row<'a>,
+    back: Row<'a>,
+}
+
+impl Swift<'_> {
+    #[inline(always)]
+    fn inward(&self, before: &Visit) -> Arc {
+        self.back.arc(before.place)
+    }
+
+    #[inline(always)]
+    fn outward(&self, before: &Visit) -> Arc {
+        self.out.arc(before.next_place)
     }
 }

@@ -76,6 +76,9 @@ impl RouteState<'_> {
             self.supplied[node as usize] = supplied;
         }
         self.restore_totals();
+        for index in 0..if self.network.has_duration { self.journal.routes.len() } else { 0 } {
+            self.measure(self.journal.routes[index].0);
+        }
         self.cost = self.journal.cost;
         std::mem::swap(&mut self.absent, &mut self.journal.absent);
         for (at, &job) in self.absent.iter().enumerate() {

@@ -20,6 +20,25 @@ impl RouteState<'_> {
         }
     }
 
+    /// A stop at the end of a route, if there is time for it.
+    pub(super) fn append_stop(&mut self, vehicle: u32, station: u32, last: Node) {
+        let known = (station as usize) < self.network.model.stations.len() && self.network.has_needs;
+        let stop = self.network.stop(vehicle, station);
+        if !known || self.is_served(stop) {
+            return;
+        }
+        let before = *self.visit(last);
+        let to_stop = self.network.arc(last, stop).time;
+        let served = self.network.serve(vehicle, stop, self.network.arrive(vehicle, before.depart, to_stop));
+        let Some((_, depart)) = served else { return };
+        let home = self.network.arc(stop, before.next).time;
+        if self.network.arrive(vehicle, depart, home) <= before.next_latest {
+            self.touch(vehicle);
+            self.splice(stop, last, vehicle);
+            self.sum_cost(vehicle);
+        }
+    }
+
     /// Takes out the stops that no job after them needs.
     pub(crate) fn drop_idle_stops(&mut self, route: u32) {
         if !self.network.has_needs {
@@ -27,8 +46,8 @@ impl RouteState<'_> {
         }
         let mut node = self.network.start(route);
         while let Some(next) = self.next(node) {
-            if self.network.station(node).is_some() && self.can_do_without(route, node) {
-                self.remove_run(node, node, 0);
+            if self.network.station(node).is_some() && self.closes(node, node) && self.can_do_without(route, node) {
+                self.remove_run(node, node);
             }
             node = next;
         }

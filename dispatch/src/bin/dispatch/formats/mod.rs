@@ -2,8 +2,10 @@
 
 mod lines;
 mod solomon;
+mod technician;
+mod trsp;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use dispatch::routing::engine::Plan;
 use dispatch::routing::model::Model;
 
@@ -26,5 +28,13 @@ impl Instance {
 
 /// Reads an instance. `name` is the file's, for errors.
 pub fn read(name: &str, text: &str) -> Result<Instance> {
-    solomon::read(name, text)
+    if solomon::recognise(text) {
+        solomon::read(name, text)
+    } else if technician::recognise(text) {
+        technician::read(name, text)
+    } else if trsp::recognise(text) {
+        trsp::read(name, text)
+    } else {
+        bail!("{name}: is no Solomon, Gehring-Homberger, technician or trsp instance; give one of these")
+    }
 }

@@ -1,0 +1,106 @@
+//! The cheapest place of a job beside its neighbours: the innermost loop of the search.
+
+use super::network::{NONE, Node};
+use super::random::Random;
+use super::state::{Insertion, RouteState, Swift};
+
+/// Probability of overlooking a place, so that greedy insertion does not always end alike.
+const BLINK: f64 = 0.01;
+
+/// Counts down to the next place that is overlooked: geometric steps instead of a draw for each.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Blinks(u32);
+
+impl Blinks {
+    #[inline]
+    fn overlook(&mut self, random: &mut Random) -> bool {
+        if self.0 > 0 {
+            self.0 -= 1;
+            return false;
+        }
+        self.0 = ((1.0 - random.unit()).ln() / (1.0 - BLINK).ln()) as u32;
+        true
+    }
+}
+
+impl RouteState<'_> {
+    /// The cheapest place of an absent job before or after one of its neighbours, or on one of
+    /// the given vehicles, which stand empty.
+    pub(crate) fn best_beside(&self, job: Node, empty: &[u32], blinks: &mut Blinks, random: &mut Random) -> Option<Insertion> {
+        let mut best = match self.swift(job) {
+            Some(swift) => self.swift_beside(job, &swift, blinks, random),
+            None => self.any_beside(job, blinks, random),
+        };
+        let guest = self.guest(job);
+        for &vehicle in empty {
+            let bound = best.as_ref().map_or(i64::MAX, |best| best.cost);
+            if let Some(found) = self.test_below(&guest, self.network.start(vehicle), bound)
+                && !blinks.overlook(random)
+            {
+                best = Some(found);
+            }
+        }
+        // Neighbours that fit nowhere must not open a route that a longer detour would save.
+        match &best {
+            Some(found) if self.jobs_on(found.vehicle) > 0 => best,
+            Some(found) => self.best_anywhere(job, found.cost).or(best),
+            None => best,
+        }
+    }
+
+    /// The cheapest place below `bound` after any job.
+    fn best_anywhere(&self, job: Node, bound: i64) -> Option<Insertion> {
+        let (guest, swift) = (self.guest(job), self.swift(job));
+        let (mut bound, mut best) = (bound, None);
+        for after in 0..self.network.jobs() as u32 {
+            let cost = match &swift {
+                Some(swift) => self.price(swift, self.visit(after)),
+                None => self.test_below(&guest, after, bound).map_or(i64::MAX, |found| found.cost),
+            };
+            if cost < bound {
+                (bound, best) = (cost, Some(after));
+            }
+        }
+        self.test_below(&guest, best?, i64::MAX)
+    }
+
+    fn any_beside(&self, job: Node, blinks: &mut Blinks, random: &mut Random) -> Option<Insertion> {
+        let guest = self.guest(job);
+        let near = &self.network.near;
+        let mut best: Option<Insertion> = None;
+        let before = near.after(job).iter().map(|other| self.previous(other.node));
+        for after in near.before(job).iter().map(|other| other.node).chain(before.filter(|&after| after != NONE)) {
+            let bound = best.as_ref().map_or(i64::MAX, |best| best.cost);
+            if let Some(found) = self.test_below(&guest, after, bound)
+                && !blinks.overlook(random)
+            {
+                best = Some(found);
+            }
+        }
+        best
+    }
+
+    fn swift_beside(&self, job: Node, swift: &Swift<'_>, blinks: &mut Blinks, random: &mut Random) -> Option<Insertion> {
+        let near = &self.network.near;
+        let (mut bound, mut place) = (i64::MAX, NONE);
+        for beside in near.before(job) {
+            let cost = self.price_after(swift, beside);
+            if cost < bound && !blinks.overlook(random) {
+                (bound, place) = (cost, beside.node);
+            }
+        }
+        for beside in near.after(job) {
+            // An absent job leads to itself, and nothing fits after it.
+            let previous = self.previous(beside.node);
+            let after = if previous == NONE { beside.node } else { previous };
+            let cost = self.price_before(swift, self.visit(after), beside);
+            if cost < bound && !blinks.overlook(random) {
+                (bound, place) = (cost, after);
+            }
+        }
+        if place == NONE {
+            return None;
+        }
+        Some(Insertion { job, after: place, vehicle: self.visit(place).route, stop: None, cost: bound })
+    }
+}
