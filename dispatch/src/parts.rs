@@ -1,5 +1,6 @@
 //! Which parts: the kit of an order, where it is picked up, what each place keeps.
 
+pub mod forecast;
 mod kit;
 mod location;
 mod source;
