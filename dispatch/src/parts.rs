@@ -3,7 +3,9 @@
 pub mod forecast;
 mod kit;
 mod location;
+pub mod simulate;
 mod source;
+pub mod stock;
 
 pub use kit::{Cents, Kit, KitPolicy, choose_kit};
 pub use location::{Location, LocationKind, LocationTree};

@@ -11,6 +11,8 @@
 //! out, as though the month had not been.
 
 mod intermittent;
+pub mod pooled;
+pub mod predictive;
 mod smoothing;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,3 @@
+//! How much to keep.
+
+pub mod marginal;
