@@ -3,6 +3,8 @@
 //! Each subcommand is a file with its arguments and what it does. Exit codes: 0 done, 1 something
 //! is wrong with the input, 2 wrong usage.
 
+mod stock_sim;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -15,10 +17,14 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
-enum Command {}
+enum Command {
+    StockSim(stock_sim::Args),
+}
 
 fn main() -> ExitCode {
-    let result: anyhow::Result<()> = match Cli::parse().command {};
+    let result: anyhow::Result<()> = match Cli::parse().command {
+        Command::StockSim(args) => stock_sim::run(&args),
+    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -39,6 +39,13 @@ pub struct PooledModel {
     pub variance_exponent: f64,
 }
 
+impl Default for PooledModel {
+    /// Before anything is learned: a piece a month, Poisson.
+    fn default() -> Self {
+        Self { discount: 1.0, prior_mean: 1.0, prior_months: 1.0, variance_scale: 1.0, variance_exponent: 1.0 }
+    }
+}
+
 impl PooledModel {
     /// Learns from the past of many parts.
     ///

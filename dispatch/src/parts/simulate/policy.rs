@@ -108,6 +108,10 @@ impl Ladder {
         Ok(Self(curve.purchases(0).map(|purchase| (purchase.exchange(), purchase.to)).collect()))
     }
 
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub fn level(&self, least_worth: f64) -> u32 {
         let taken = self.0.partition_point(|step| step.0 > least_worth);
         if taken == 0 { 0 } else { self.0[taken - 1].1 }

@@ -12,12 +12,15 @@ use crate::parts::stock::marginal::Line;
 const SERVICE_BOUNDS: (f64, f64) = (0.0, 20.0);
 const SYSTEM_BOUNDS: (f64, f64) = (-6.0, 14.0);
 
+/// Steps of all ladders together, 16 bytes each: 3,000 parts over 100 months with 300 each.
+const MAX_STEPS: usize = 100_000_000;
+
 /// The search ends when the generosity is known to this.
 const TOLERANCE: f64 = 0.001;
 
-/// Weights of a month against the one after it that [`choose_discount`] tries: half of the memory
+/// Weights of a month against the one after it that are tried: half of the memory
 /// within 4, 7, 14, 27 months, or all months alike.
-pub const DISCOUNTS: [f64; 5] = [0.85, 0.9, 0.95, 0.975, 1.0];
+const DISCOUNTS: [f64; 5] = [0.85, 0.9, 0.95, 0.975, 1.0];
 
 /// A rule that reaches the fill asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,43 +34,80 @@ pub struct Tuned {
     pub value_cents: Option<f64>,
 }
 
-/// Finds the number of the policy's rule (the one given does not matter) that reaches `target` of its
-/// lines in this run.
-///
-/// # Errors
-/// A target outside 0 to 1, and those of [`simulate`].
-pub fn tune(demand: &Demand, policy: BaseStock, run: &Run, target: f64) -> Result<Tuned, InputError> {
-    check_number(target, 0.0, 1.0, "target")?;
-    run.check(demand.months)?;
-    let (mut frugal, mut generous) = match policy.rule {
-        Rule::Service(_) => SERVICE_BOUNDS,
-        Rule::System(_) => SYSTEM_BOUNDS,
-    };
-    // The ladders do not depend on the number that is looked for.
-    let ladders = (run.start..run.counted.end)
-        .map(|month| policy.ladders(&demand.before(month), &demand.prices))
-        .collect::<Result<Vec<_>, _>>()?;
-    let at = |generosity: f64| {
-        let policy = BaseStock { rule: policy.rule.with_generosity(generosity, demand), ..policy };
-        let climb = Climb { ladders: &ladders, start: run.start, least_worth: policy.rule.least_worth() };
-        Ok::<_, InputError>((policy, simulate(demand, &climb, run)?))
-    };
-    let (mut best, mut outcome) = at(generous)?;
-    if outcome.fill(policy.line) < target {
-        return Ok(Tuned { policy: best, outcome, value_cents: None });
+/// Everything a policy may do in a run, whatever the number of its rule: its ladders month by month.
+pub struct Ladders<'a> {
+    demand: &'a Demand,
+    run: &'a Run,
+    policy: BaseStock,
+    ladders: Vec<Vec<Ladder>>,
+}
+
+impl<'a> Ladders<'a> {
+    /// Forecasts every month of the run once.
+    ///
+    /// # Errors
+    /// Those of [`simulate`].
+    pub fn new(demand: &'a Demand, policy: BaseStock, run: &'a Run) -> Result<Self, InputError> {
+        run.check(demand.months)?;
+        let mut ladders = Vec::new();
+        let mut steps = 0;
+        for month in run.start..run.counted.end {
+            let ladders_of_month = policy.ladders(&demand.before(month), &demand.prices)?;
+            steps += ladders_of_month.iter().map(Ladder::len).sum::<usize>();
+            check_number(steps as f64, 0.0, MAX_STEPS as f64, "run.steps")?;
+            ladders.push(ladders_of_month);
+        }
+        Ok(Self { demand, run, policy, ladders })
     }
-    let mut below = None;
-    while generous - frugal > TOLERANCE {
-        let middle = f64::midpoint(frugal, generous);
-        let (tried, result) = at(middle)?;
-        if result.fill(policy.line) < target {
-            (frugal, below) = (middle, Some(result));
-        } else {
-            (generous, best, outcome) = (middle, tried, result);
+
+    /// Finds the number of the rule that reaches `target` of the lines.
+    ///
+    /// # Errors
+    /// A target outside 0 to 1.
+    pub fn tune(&self, target: f64) -> Result<Tuned, InputError> {
+        check_number(target, 0.0, 1.0, "target")?;
+        let line = self.policy.line;
+        let (mut frugal, mut generous) = self.bounds();
+        let (mut policy, mut outcome) = self.at(generous)?;
+        if outcome.fill(line) < target {
+            return Ok(Tuned { policy, outcome, value_cents: None });
+        }
+        let mut below = None;
+        while generous - frugal > TOLERANCE {
+            let middle = f64::midpoint(frugal, generous);
+            let (tried, result) = self.at(middle)?;
+            if result.fill(line) < target {
+                (frugal, below) = (middle, Some(result));
+            } else {
+                (generous, policy, outcome) = (middle, tried, result);
+            }
+        }
+        let value_cents = below.map_or(outcome.value_cents, |below| value_between(&below, &outcome, line, target));
+        Ok(Tuned { policy, outcome, value_cents: Some(value_cents) })
+    }
+
+    /// What the rule does from frugal to generous.
+    ///
+    /// # Errors
+    /// None that [`Ladders::new`] would not have met.
+    pub fn outcomes(&self, steps: u32) -> Result<Vec<Outcome>, InputError> {
+        let (frugal, generous) = self.bounds();
+        let generosity = |step| frugal + (generous - frugal) * f64::from(step) / f64::from(steps.max(2) - 1);
+        (0..steps.max(2)).map(|step| Ok(self.at(generosity(step))?.1)).collect()
+    }
+
+    fn bounds(&self) -> (f64, f64) {
+        match self.policy.rule {
+            Rule::Service(_) => SERVICE_BOUNDS,
+            Rule::System(_) => SYSTEM_BOUNDS,
         }
     }
-    let value_cents = below.map_or(outcome.value_cents, |below| value_between(&below, &outcome, policy.line, target));
-    Ok(Tuned { policy: best, outcome, value_cents: Some(value_cents) })
+
+    fn at(&self, generosity: f64) -> Result<(BaseStock, Outcome), InputError> {
+        let rule = self.policy.rule.with_generosity(generosity, self.demand);
+        let climb = Climb { ladders: &self.ladders, start: self.run.start, least_worth: rule.least_worth() };
+        Ok((BaseStock { rule, ..self.policy }, simulate(self.demand, &climb, self.run)?))
+    }
 }
 
 /// A policy whose ladders are known for every month.
@@ -84,12 +124,31 @@ impl Policy for Climb<'_> {
     }
 }
 
-/// Pooled model learned on the months before `learned`, with the discount that fills `target` with
-/// least stock in the run: chosen by stock, not by error.
+/// Fits a policy to the months before `split` alone: learned on their first half, tuned to `target` on
+/// their second; a pooled model is then learned once more on both. What the policy's rule and model
+/// are at first does not matter.
 ///
 /// # Errors
-/// Those of [`tune`] and of [`PooledModel::learn`].
-pub fn choose_discount(
+/// A split that leaves less than four months before it or none after; those of [`Ladders::tune`].
+pub fn fit(demand: &Demand, split: usize, policy: BaseStock, target: f64) -> Result<Tuned, InputError> {
+    check_number(split as f64, 4.0, demand.months as f64 - 1.0, "split")?;
+    let learned = split / 2;
+    let run = Run { start: learned / 2, counted: learned..split, lead_months: policy.lead_months };
+    match policy.forecaster {
+        Forecaster::Series(_) => Ladders::new(demand, policy, &run)?.tune(target),
+        Forecaster::Pooled(_) => {
+            let mut tuned = choose_discount(demand, learned, policy, &run, target)?;
+            if let Forecaster::Pooled(model) = &mut tuned.policy.forecaster {
+                *model = PooledModel::learn(&demand.before(split), model.discount)?;
+            }
+            Ok(tuned)
+        }
+    }
+}
+
+/// Pooled model learned on the months before `learned`, with the discount that fills `target` with
+/// least stock in the run: chosen by stock, not by error.
+fn choose_discount(
     demand: &Demand,
     learned: usize,
     policy: BaseStock,
@@ -99,7 +158,8 @@ pub fn choose_discount(
     let mut best: Option<Tuned> = None;
     for discount in DISCOUNTS {
         let model = PooledModel::learn(&demand.before(learned), discount)?;
-        let tuned = tune(demand, BaseStock { forecaster: Forecaster::Pooled(model), ..policy }, run, target)?;
+        let policy = BaseStock { forecaster: Forecaster::Pooled(model), ..policy };
+        let tuned = Ladders::new(demand, policy, run)?.tune(target)?;
         let value = |tuned: &Tuned| tuned.value_cents.unwrap_or(f64::INFINITY);
         if best.as_ref().is_none_or(|best| value(&tuned) < value(best)) {
             best = Some(tuned);
