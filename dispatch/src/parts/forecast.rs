@@ -3,13 +3,15 @@
 //! 1. [`forecast_all`]: the methods of the literature on intermittent demand, series by series.
 //! 2. [`PooledModel`](pooled::PooledModel): learned over all parts, so that a part with three
 //!    demands in four years borrows from its kind.
-//! 3. [`Predictive`](predictive::Predictive): pieces over the lead time, which is what a stock level
+//! 3. [`FailureRates`](installed_base::FailureRates): from the appliances in use and their age.
+//! 4. [`Predictive`](predictive::Predictive): pieces over the lead time, which is what a stock level
 //!    is set by. A method is chosen by the stock it leads to, not by its forecast error: with mostly
 //!    empty months the error rewards a forecast of zero.
 //!
 //! A series is one number a month, oldest first; NaN is a month that nobody recorded and is left
 //! out, as though the month had not been.
 
+pub mod installed_base;
 mod intermittent;
 pub mod pooled;
 pub mod predictive;

@@ -7,16 +7,16 @@
 
 pub mod policy;
 pub mod prices;
-pub mod tune;
 #[cfg(test)]
 mod tests;
+pub mod tune;
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
 use serde::Serialize;
 
-use super::stock::marginal::{Line, MAX_LEAD_MONTHS};
+use super::stock::marginal::{Line, MAX_LEAD_MONTHS, MAX_PRICE_CENTS};
 use crate::Cents;
 use crate::error::{InputError, Problem, check_number};
 
@@ -111,7 +111,7 @@ impl Demand {
                     return Err(InputError::new(&field, Problem::NotWhole(pieces)));
                 }
             }
-            check_number(prices[part].0 as f64, 0.0, f64::MAX, &format!("prices[{part}]"))?;
+            check_number(prices[part].0 as f64, 0.0, MAX_PRICE_CENTS, &format!("prices[{part}]"))?;
         }
         Ok(Self { series, prices, months })
     }

@@ -11,7 +11,6 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
-use dispatch::Cents;
 use dispatch::parts::forecast::pooled::PooledModel;
 use dispatch::parts::forecast::{ALPHA, Method};
 use dispatch::parts::simulate::policy::{BaseStock, Forecaster, Rule};
@@ -46,8 +45,8 @@ pub struct Args {
     #[arg(long, default_value_t = 1)]
     lead: u32,
     /// FORECAST/RULE, once for each policy: croston, croston-optimized, sba, tsb, adida, imapa or pooled;
-    /// service (each part at one probability of no shortage) or system (one exchange of money for fill
-    /// over all parts). The first is what others are compared with
+    /// service (each part at one probability of no shortage), fill (each part at one fill) or system (one
+    /// exchange of money for fill over all parts). The first is what others are compared with
     #[arg(long = "policy", value_name = "POLICY", default_values = ["sba/service", "pooled/system"])]
     policies: Vec<String>,
     /// Share of order lines to be filled off the shelf
@@ -169,12 +168,15 @@ fn parse(name: &str, args: &Args) -> Result<BaseStock> {
         "adida" => Forecaster::Series(Method::Adida),
         "imapa" => Forecaster::Series(Method::Imapa),
         "pooled" => Forecaster::Pooled(PooledModel::default()),
-        _ => bail!("--policy {name:?}: {forecast:?} is no forecast; give croston, croston-optimized, sba, tsb, adida, imapa or pooled"),
+        _ => bail!(
+            "--policy {name:?}: {forecast:?} is no forecast; give croston, croston-optimized, sba, tsb, adida, imapa or pooled"
+        ),
     };
     let rule = match rule {
         "service" => Rule::Service(args.target),
+        "fill" => Rule::Fill(args.target),
         "system" => Rule::System(1.0),
-        _ => bail!("--policy {name:?}: {rule:?} is no rule; give service or system"),
+        _ => bail!("--policy {name:?}: {rule:?} is no rule; give service, fill or system"),
     };
     Ok(BaseStock { forecaster, rule, line: args.line.into(), lead_months: args.lead })
 }
@@ -185,7 +187,11 @@ fn print(report: &Report) {
         LineArg::Piece => "a piece",
     };
     println!("{} parts, {} months, lead {}; order line: {line}", report.parts, report.months, report.lead_months);
-    println!("fitted to the first {} months, judged on the other {}", report.train_months, report.months - report.train_months);
+    println!(
+        "fitted to the first {} months, judged on the other {}",
+        report.train_months,
+        report.months - report.train_months
+    );
     println!();
     println!("{:26} {:>9} {:>14} {:>16} {:>9}", "", "as", "tuned", format!("at {:.1} %", report.target * 100.0), "");
     println!("{:26} {:>9} {:>14} {:>16} {:>9}", "policy", "fill, %", "stock value", "stock value", "of first");

@@ -5,6 +5,9 @@
 //! prior on a Poisson rate, with older months discounted; its variance is that of a part of the same
 //! mean, times a factor of its own that is shrunk to 1 in the same way.
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 
 use super::predictive::MonthlyDemand;
@@ -54,8 +57,7 @@ impl PooledModel {
     pub fn learn<S: AsRef<[f64]>>(series: &[S], discount: f64) -> Result<Self, InputError> {
         check_number(discount, 0.01, 1.0, "discount")?;
         let (prior_mean, prior_months) = credibility(series).ok_or_else(|| InputError::empty("series"))?;
-        let mut model =
-            Self { discount, prior_mean, prior_months, variance_scale: 1.0, variance_exponent: 1.0 };
+        let mut model = Self { discount, prior_mean, prior_months, variance_scale: 1.0, variance_exponent: 1.0 };
         let mut surprises = Vec::new();
         for part in series {
             model.walk(part.as_ref(), |expected, pieces| surprises.push((expected, (pieces - expected).powi(2))));

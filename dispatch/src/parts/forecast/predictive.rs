@@ -1,5 +1,8 @@
 //! Distributions of pieces over some months.
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{InputError, check_number};
@@ -7,6 +10,9 @@ use crate::error::{InputError, check_number};
 /// Greatest mean over the months asked for. A part that is needed more often is no spare part, and
 /// its table would be long.
 pub const MAX_MEAN: f64 = 50_000.0;
+
+/// Greatest variance: beyond, nothing is known.
+const MAX_VARIANCE: f64 = 1e18;
 
 /// Where a table ends at the latest; what lies beyond counts as beyond.
 const MAX_PIECES: usize = 1 << 17;
@@ -33,7 +39,7 @@ impl MonthlyDemand {
     pub fn over(self, months: u32) -> Result<Predictive, InputError> {
         let months = f64::from(months);
         check_number(self.mean * months, 0.0, MAX_MEAN, "mean")?;
-        check_number(self.variance * months, 0.0, f64::MAX, "variance")?;
+        check_number(self.variance * months, 0.0, MAX_VARIANCE, "variance")?;
         Ok(Predictive::negative_binomial(self.mean * months, self.variance * months))
     }
 }

@@ -8,7 +8,7 @@ use crate::error::InputError;
 use crate::parts::forecast::pooled::PooledModel;
 use crate::parts::forecast::predictive::{MonthlyDemand, Predictive};
 use crate::parts::forecast::{Method, forecast_all};
-use crate::parts::stock::marginal::{Curve, Line, PartDemand};
+use crate::parts::stock::marginal::{Curve, Line, PartDemand, unfilled};
 
 /// Where the distribution of a month comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,8 @@ pub enum Forecaster {
 pub enum Rule {
     /// Each part by itself: no shortage until the next order arrives, with this probability.
     Service(f64),
+    /// Each part by itself: this share of its lines filled.
+    Fill(f64),
     /// All parts together, as long as a thousand currency units of stock fill so many lines a month.
     System(f64),
 }
@@ -71,7 +73,7 @@ impl Rule {
     /// Worth of the last step that is taken; see [`Ladder`].
     pub(super) fn least_worth(self) -> f64 {
         match self {
-            Self::Service(probability) => 1.0 - probability,
+            Self::Service(share) | Self::Fill(share) => 1.0 - share,
             Self::System(exchange) => exchange,
         }
     }
@@ -83,6 +85,7 @@ impl BaseStock {
         let outlook = self.forecaster.outlook(past)?;
         let ladder = |(month, &price): (MonthlyDemand, &Cents)| match self.rule {
             Rule::Service(_) => Ok(Ladder::service(&month.over(self.lead_months + 1)?)),
+            Rule::Fill(_) => Ladder::fill(&PartDemand { price, month }, self.lead_months, self.line),
             Rule::System(_) => Ladder::system(&PartDemand { price, month }, self.lead_months, self.line),
         };
         outlook
@@ -95,12 +98,16 @@ impl BaseStock {
 }
 
 /// The levels of a part, each with the worth of going up to it, which falls: the chance that the level
-/// below is too low, or the lines that money fills.
+/// below is too low, the share of lines that it leaves unfilled, or the lines that money fills.
 pub(super) struct Ladder(Vec<(f64, u32)>);
 
 impl Ladder {
     fn service(cover: &Predictive) -> Self {
         Self((1..=cover.most()).map(|level| (1.0 - cover.cdf(level - 1), level)).collect())
+    }
+
+    fn fill(part: &PartDemand, lead_months: u32, line: Line) -> Result<Self, InputError> {
+        Ok(Self(unfilled(part, lead_months, line)?.into_iter().zip(1..).collect()))
     }
 
     fn system(part: &PartDemand, lead_months: u32, line: Line) -> Result<Self, InputError> {

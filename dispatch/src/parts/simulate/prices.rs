@@ -24,7 +24,7 @@ pub fn log_normal(count: usize, median: f64, sigma: f64, seed: u64) -> Result<Ve
 }
 
 /// Numbers above 0 and below 1.
-fn units(mut state: u64) -> impl Iterator<Item = f64> {
+pub(super) fn units(mut state: u64) -> impl Iterator<Item = f64> {
     std::iter::repeat_with(move || {
         state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = state;

@@ -7,9 +7,9 @@ use crate::error::{InputError, check_number};
 use crate::parts::forecast::pooled::PooledModel;
 use crate::parts::stock::marginal::Line;
 
-/// Generosity is looked for in here, in steps of e: chance of a shortage for a service level, lines
-/// per price of a mean part for the exchange.
-const SERVICE_BOUNDS: (f64, f64) = (0.0, 20.0);
+/// Generosity is looked for in here, in steps of e: what is left open for a service level or
+/// a fill, lines for the price of a mean part for the exchange.
+const SHARE_BOUNDS: (f64, f64) = (0.0, 20.0);
 const SYSTEM_BOUNDS: (f64, f64) = (-6.0, 14.0);
 
 /// Steps of all ladders together, 16 bytes each: 3,000 parts over 100 months with 300 each.
@@ -98,7 +98,7 @@ impl<'a> Ladders<'a> {
 
     fn bounds(&self) -> (f64, f64) {
         match self.policy.rule {
-            Rule::Service(_) => SERVICE_BOUNDS,
+            Rule::Service(_) | Rule::Fill(_) => SHARE_BOUNDS,
             Rule::System(_) => SYSTEM_BOUNDS,
         }
     }
@@ -172,6 +172,7 @@ impl Rule {
     fn with_generosity(self, generosity: f64, demand: &Demand) -> Self {
         match self {
             Self::Service(_) => Self::Service(1.0 - (-generosity).exp()),
+            Self::Fill(_) => Self::Fill(1.0 - (-generosity).exp()),
             Self::System(_) => {
                 let cents: f64 = demand.prices.iter().map(|price| price.0 as f64).sum();
                 let mean_price = (cents / demand.parts() as f64).max(1.0);

@@ -9,6 +9,9 @@
 //! Fill need not be concave in the level (a demand of five pieces is not filled by four), so the
 //! greedy walks along the upper hull of fill over value: each step buys one or more pieces of a part.
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 
 use super::super::forecast::predictive::{MonthlyDemand, Predictive};
@@ -18,8 +21,11 @@ use crate::error::{InputError, check_number};
 /// Longest lead time, in months.
 pub const MAX_LEAD_MONTHS: u32 = 60;
 
-/// Price that a free part is taken for, so that money remains what decides.
-const LEAST_PRICE: f64 = 0.01;
+/// Greatest price: a billion currency units.
+pub(crate) const MAX_PRICE_CENTS: f64 = 1e11;
+
+/// Price that a free part is taken for: with 0 every one of its steps would be worth the same.
+const LEAST_PRICE_CENTS: f64 = 0.01;
 
 /// What is known of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -101,7 +107,8 @@ pub fn levels(parts: &[PartDemand], lead_months: u32, line: Line, goal: Goal) ->
         .enumerate()
         .map(|(index, part)| Curve::new(part, lead_months, line).map_err(|error| error.at("parts", index)))
         .collect::<Result<Vec<_>, _>>()?;
-    let mut purchases: Vec<Purchase> = curves.iter().enumerate().flat_map(|(part, curve)| curve.purchases(part)).collect();
+    let mut purchases: Vec<Purchase> =
+        curves.iter().enumerate().flat_map(|(part, curve)| curve.purchases(part)).collect();
     // Stable: steps of one part stay in order, since their exchange falls.
     purchases.sort_by(|one, other| other.exchange().total_cmp(&one.exchange()));
     let asked: f64 = curves.iter().map(|curve| curve.asked).sum();
@@ -125,8 +132,8 @@ impl Goal {
     fn check(self) -> Result<(), InputError> {
         match self {
             Self::Fill(share) => check_number(share, 0.0, 1.0, "goal.fill"),
-            Self::Budget(budget) => check_number(budget.0 as f64, 0.0, f64::MAX, "goal.budget"),
-            Self::Exchange(lines) => check_number(lines, 0.0, f64::MAX, "goal.exchange"),
+            Self::Budget(budget) => check_number(budget.0 as f64, 0.0, i64::MAX as f64, "goal.budget"),
+            Self::Exchange(lines) => check_number(lines, 0.0, 1e300, "goal.exchange"),
         }
     }
 
@@ -156,19 +163,8 @@ struct Corner {
 
 impl Curve {
     pub fn new(part: &PartDemand, lead_months: u32, line: Line) -> Result<Self, InputError> {
-        check_number(f64::from(lead_months), 0.0, f64::from(MAX_LEAD_MONTHS), "lead_months")?;
-        check_number(part.price.0 as f64, 0.0, f64::MAX, "price")?;
-        let within = |error: InputError| error.within("month");
-        let month = part.month.over(1).map_err(within)?;
-        let lead = part.month.over(lead_months).map_err(within)?;
-        let cover = part.month.over(lead_months + 1).map_err(within)?;
-        let asked = match line {
-            Line::Month => 1.0 - month.pmf(0),
-            Line::Piece => part.month.mean,
-        };
-        let price = (part.price.0 as f64).max(LEAST_PRICE);
-        let corners = hull(points(&lead, &cover, line, month.pmf(0), price));
-        Ok(Self { asked, corners })
+        let spans = Spans::new(part, lead_months)?;
+        Ok(Self { asked: spans.asked(line), corners: hull(spans.corners(line)) })
     }
 
     pub fn purchases(&self, part: usize) -> impl Iterator<Item = Purchase> + '_ {
@@ -182,22 +178,62 @@ impl Curve {
     }
 }
 
-/// Lines filled a month and mean value on hand, at level 0, 1, 2…
-fn points(lead: &Predictive, cover: &Predictive, line: Line, quiet: f64, price: f64) -> impl Iterator<Item = Corner> {
-    let (mut pieces_filled, mut on_hand) = (0.0, 0.0);
-    (0..=cover.most()).map(move |level| {
-        let (short_lead, short_cover) = (lead.cdf(level), cover.cdf(level));
-        let lines = match line {
-            Line::Piece => pieces_filled,
-            // The months ask for no more than the level, and the last one for something.
-            Line::Month => short_cover - quiet * short_lead,
-        };
-        let corner = Corner { level, lines, value_cents: on_hand * price };
-        pieces_filled += short_lead - short_cover;
-        // Between the month's start, when the order has arrived, and its end.
-        on_hand += (short_lead + short_cover) / 2.0;
-        corner
-    })
+/// What a part may be asked for over the months that matter.
+struct Spans {
+    month: MonthlyDemand,
+    /// Chance that a month asks for nothing.
+    quiet: f64,
+    lead: Predictive,
+    cover: Predictive,
+    price_cents: f64,
+}
+
+impl Spans {
+    fn new(part: &PartDemand, lead_months: u32) -> Result<Self, InputError> {
+        check_number(f64::from(lead_months), 0.0, f64::from(MAX_LEAD_MONTHS), "lead_months")?;
+        check_number(part.price.0 as f64, 0.0, MAX_PRICE_CENTS, "price")?;
+        let over = |months| part.month.over(months).map_err(|error| error.within("month"));
+        Ok(Self {
+            month: part.month,
+            quiet: over(1)?.pmf(0),
+            lead: over(lead_months)?,
+            cover: over(lead_months + 1)?,
+            price_cents: (part.price.0 as f64).max(LEAST_PRICE_CENTS),
+        })
+    }
+
+    /// Lines a month.
+    fn asked(&self, line: Line) -> f64 {
+        match line {
+            Line::Month => 1.0 - self.quiet,
+            Line::Piece => self.month.mean,
+        }
+    }
+
+    /// Lines filled a month and mean value on hand, at level 0, 1, 2…
+    fn corners(&self, line: Line) -> impl Iterator<Item = Corner> + '_ {
+        let (mut pieces_filled, mut on_hand) = (0.0, 0.0);
+        (0..=self.cover.most()).map(move |level| {
+            let (lead, cover) = (self.lead.cdf(level), self.cover.cdf(level));
+            let lines = match line {
+                Line::Piece => pieces_filled,
+                // The months ask for no more than the level, and the last one for something.
+                Line::Month => cover - self.quiet * lead,
+            };
+            let corner = Corner { level, lines, value_cents: on_hand * self.price_cents };
+            pieces_filled += lead - cover;
+            // Between the month's start, when the order has arrived, and its end.
+            on_hand += f64::midpoint(lead, cover);
+            corner
+        })
+    }
+}
+
+/// Share of a part's lines that remains unfilled at level 0, 1, 2…
+pub(crate) fn unfilled(part: &PartDemand, lead_months: u32, line: Line) -> Result<Vec<f64>, InputError> {
+    let spans = Spans::new(part, lead_months)?;
+    let asked = spans.asked(line).max(f64::MIN_POSITIVE);
+    Ok(spans.corners(line).map(|corner| 1.0 - corner.lines / asked).collect())
 }
 
 /// Upper hull from level 0 on: exchange falls from step to step.

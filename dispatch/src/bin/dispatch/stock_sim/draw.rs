@@ -57,15 +57,28 @@ fn frame(most: f64, x: &dyn Fn(f64) -> f64, y: &dyn Fn(f64) -> f64) -> String {
     push(&mut svg, format_args!(r#"<path d="M{left} {MARGIN}V{bottom}H{right}" fill="none" stroke="black"/>"#));
     for percent in (70..=100).step_by(5) {
         let at = x(f64::from(percent) / 100.0);
-        push(&mut svg, format_args!(r#"<text x="{at:.1}" y="{:.1}" text-anchor="middle">{percent}</text>"#, bottom + 16.0));
+        push(
+            &mut svg,
+            format_args!(r#"<text x="{at:.1}" y="{:.1}" text-anchor="middle">{percent}</text>"#, bottom + 16.0),
+        );
     }
     for step in 1..=4 {
         let cents = most * f64::from(step) / 4.0;
         let (at, value) = (y(cents) + 4.0, cents / 100.0);
         push(&mut svg, format_args!(r#"<text x="{:.1}" y="{at:.1}" text-anchor="end">{value:.0}</text>"#, left - 4.0));
     }
-    push(&mut svg, format_args!(r#"<text x="{:.1}" y="{:.1}" text-anchor="middle">order lines filled, %</text>"#, WIDTH / 2.0, HEIGHT - 16.0));
-    push(&mut svg, format_args!(r#"<text x="{left:.1}" y="{:.1}" text-anchor="middle">mean stock value</text>"#, MARGIN - 24.0));
+    push(
+        &mut svg,
+        format_args!(
+            r#"<text x="{:.1}" y="{:.1}" text-anchor="middle">order lines filled, %</text>"#,
+            WIDTH / 2.0,
+            HEIGHT - 16.0
+        ),
+    );
+    push(
+        &mut svg,
+        format_args!(r#"<text x="{left:.1}" y="{:.1}" text-anchor="middle">mean stock value</text>"#, MARGIN - 24.0),
+    );
     svg
 }
 

@@ -30,7 +30,8 @@ pub fn series(path: &Path) -> Result<Vec<Vec<f64>>> {
         let months = row.iter().enumerate().skip(usize::from(named));
         months
             .map(|(column, cell)| {
-                let place = || format!("{}: line {}, column {}", path.display(), index + 1 + usize::from(header), column + 1);
+                let place =
+                    || format!("{}: line {}, column {}", path.display(), index + 1 + usize::from(header), column + 1);
                 number(cell).with_context(|| format!("{}: {cell:?} is no number; give pieces, or nothing", place()))
             })
             .collect()
@@ -46,7 +47,9 @@ pub fn prices(path: &Path) -> Result<Vec<Cents>> {
         match line.trim().parse::<f64>() {
             Ok(price) if (0.0..=MAX_PRICE).contains(&price) => prices.push(Cents((price * 100.0).round() as i64)),
             Err(_) if index == 0 => {} // a header
-            _ => bail!("{}: line {}: {line:?} is no price; give one number, 0 to {MAX_PRICE}", path.display(), index + 1),
+            _ => {
+                bail!("{}: line {}: {line:?} is no price; give one number, 0 to {MAX_PRICE}", path.display(), index + 1)
+            }
         }
     }
     Ok(prices)
@@ -74,7 +77,9 @@ fn rows(text: &str) -> Result<Vec<Vec<String>>> {
 
 /// Names, or the numbers of the columns from 0 or 1.
 fn is_header(row: &[String]) -> bool {
-    let numbered = |first: usize| row.len() > 2 && row.iter().enumerate().all(|(index, cell)| *cell == (index + first).to_string());
+    let numbered = |first: usize| {
+        row.len() > 2 && row.iter().enumerate().all(|(index, cell)| *cell == (index + first).to_string())
+    };
     row.iter().skip(1).any(|cell| number(cell).is_none()) || numbered(0) || numbered(1)
 }
 
