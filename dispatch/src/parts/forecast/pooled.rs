@@ -140,7 +140,7 @@ fn variance_function(mut surprises: Vec<(f64, f64)>) -> (f64, f64) {
     let (x, y) = points.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0 / count, sum.1 + point.1 / count));
     let spread: f64 = points.iter().map(|point| (point.0 - x).powi(2)).sum();
     let joint: f64 = points.iter().map(|point| (point.0 - x) * (point.1 - y)).sum();
-    // Poisson's below, proportional to the mean's square above: beyond lies noise of few points.
-    let exponent = if spread > 1e-9 { (joint / spread).clamp(1.0, 2.0) } else { 1.0 };
+    // 1 is Poisson's, 2 that of sizes in proportion to the mean; outside lies noise of few points.
+    let exponent = if spread > 1e-9 { (joint / spread).clamp(0.0, 2.0) } else { 1.0 };
     if points.is_empty() { (1.0, 1.0) } else { ((y - exponent * x).exp(), exponent) }
 }

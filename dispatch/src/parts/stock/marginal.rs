@@ -87,6 +87,21 @@ pub struct Purchase {
     pub value_cents: f64,
 }
 
+impl StockPlan {
+    /// The plan in a sentence for people, parts by their index.
+    #[must_use]
+    pub fn why(&self) -> String {
+        let reached = format!("{:.1} % of lines with {:.2} on hand", self.fill * 100.0, self.value_cents / 100.0);
+        match &self.next {
+            None => format!("{reached}; more stock of any part would fill nothing more"),
+            Some(Purchase { part, from, to, lines, value_cents }) => format!(
+                "{reached}; next, part {part} from {from} to {to} pieces would fill {lines:.3} lines a month more for {:.2}",
+                value_cents / 100.0
+            ),
+        }
+    }
+}
+
 impl Purchase {
     /// Lines a month for a thousand currency units.
     #[must_use]

@@ -46,6 +46,11 @@ fn cheap_parts_first() {
     let next = plan.next.unwrap();
     assert_eq!(next.from, plan.levels[next.part]);
     assert!(next.exchange() > 0.0);
+    assert!(
+        plan.why().contains(&format!("next, part {} from {} to {}", next.part, next.from, next.to)),
+        "{}",
+        plan.why()
+    );
 }
 
 #[test]
