@@ -1,5 +1,7 @@
 //! `dispatch stock-sim` from outside: what it prints, what it refuses, and the stock it saves.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -109,6 +111,14 @@ fn months_without_any_demand_are_no_error() {
     let zero = file(folder.path(), "zero.csv", &"0,0,0,0,,0,0,0\n".repeat(3));
     let report = json(&[&zero]);
     assert_eq!(report["policies"][1]["fill"], 1.0);
+}
+
+#[test]
+fn a_part_may_come_later_than_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let late = demand() + ",,,,,,,,,NaN,1,0,2,0,1,1\n";
+    let late = file(folder.path(), "late.csv", &late);
+    assert_eq!(json(&[&late])["parts"], 41);
 }
 
 /// Stock value at 95 % order-line fill on demand of real parts, against SBA with a negative binomial a

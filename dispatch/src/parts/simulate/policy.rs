@@ -54,7 +54,8 @@ impl Forecaster {
         match self {
             Self::Pooled(model) => Ok(past.iter().map(|part| model.outlook(part)).collect()),
             Self::Series(method) => {
-                let forecasts = forecast_all(past, *method)?;
+                let forecasts =
+                    forecast_all(&past.iter().map(|part| known_or_zero(part)).collect::<Vec<_>>(), *method)?;
                 let outlook = |(part, mean): (&&[f64], f64)| MonthlyDemand { mean, variance: own_variance(part) };
                 Ok(past.iter().zip(forecasts.iter().map(|forecast| forecast.mean)).map(outlook).collect())
             }
@@ -123,6 +124,12 @@ impl Ladder {
         let taken = self.0.partition_point(|step| step.0 > least_worth);
         if taken == 0 { 0 } else { self.0[taken - 1].1 }
     }
+}
+
+/// A part that came into stock later has no past; these methods borrow nothing from others, so they
+/// expect nothing.
+fn known_or_zero(part: &[f64]) -> &[f64] {
+    if part.iter().all(|pieces| pieces.is_nan()) { &[0.0] } else { part }
 }
 
 /// Sample variance of the known months; 0 for a single one.
