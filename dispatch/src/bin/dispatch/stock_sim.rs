@@ -20,7 +20,7 @@ use dispatch::parts::stock::marginal::Line;
 use serde::Serialize;
 
 /// Points of a curve.
-const CURVE_STEPS: u32 = 60;
+const CURVE_STEPS: u32 = 100;
 
 /// Compares stock policies on recorded demand
 #[derive(clap::Args)]

@@ -12,8 +12,8 @@ use crate::parts::stock::marginal::Line;
 const SHARE_BOUNDS: (f64, f64) = (0.0, 20.0);
 const SYSTEM_BOUNDS: (f64, f64) = (-6.0, 14.0);
 
-/// Steps of all ladders together, 16 bytes each: 3,000 parts over 100 months with 300 each.
-const MAX_STEPS: usize = 100_000_000;
+/// Steps of all ladders together, 16 bytes each: 5,000 parts over 100 months with 100 each.
+const MAX_STEPS: usize = 50_000_000;
 
 /// The search ends when the generosity is known to this.
 const TOLERANCE: f64 = 0.001;

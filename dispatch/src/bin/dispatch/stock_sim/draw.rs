@@ -12,17 +12,17 @@ const MARGIN: f64 = 60.0;
 /// Least fill that is drawn: nobody plans for less.
 const LEAST_FILL: f64 = 0.7;
 
-/// Fill beyond which the value runs away.
-const MOST_FILL: f64 = 0.995;
-
 /// Told apart by most colour-blind people too (Okabe and Ito 2008).
 const COLOURS: [&str; 6] = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#000000"];
 
 /// One line a policy, with the target as a dashed one.
 pub fn curves(curves: &[(&str, &[Outcome])], line: Line, target: f64) -> String {
-    let drawn = |outcome: &&Outcome| (LEAST_FILL..=MOST_FILL).contains(&outcome.fill(line));
-    let most = curves.iter().flat_map(|curve| curve.1.iter()).filter(drawn);
-    let most = most.map(|outcome| outcome.value_cents).fold(1.0, f64::max);
+    // Twice what the dearest policy needs for the target: further up, curves run away.
+    let needs = |curve: &&[Outcome]| {
+        curve.iter().find(|outcome| outcome.fill(line) >= target).map(|outcome| outcome.value_cents)
+    };
+    let most = curves.iter().filter_map(|curve| needs(&curve.1)).fold(1.0, f64::max) * 2.0;
+    let drawn = |outcome: &&Outcome| outcome.fill(line) >= LEAST_FILL && outcome.value_cents <= most;
     let x = |fill: f64| MARGIN + (fill - LEAST_FILL) / (1.0 - LEAST_FILL) * (WIDTH - 2.0 * MARGIN);
     let y = |cents: f64| HEIGHT - MARGIN - cents / most * (HEIGHT - 2.0 * MARGIN);
     let mut svg = frame(most, &x, &y);
