@@ -21,6 +21,9 @@ pub enum Problem {
     /// NaN or infinite.
     #[error("is {0}; give a finite number")]
     NotFinite(f64),
+    /// Half a piece.
+    #[error("is {0}; give whole pieces")]
+    NotWhole(f64),
     /// Outside its range.
     #[error("is {value}; give {min} to {max}")]
     OutOfRange {

@@ -8,6 +8,7 @@ mod formats;
 mod plan;
 mod replay;
 mod solve;
+mod stock_sim;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,7 @@ enum Command {
     Plan(plan::PlanArguments),
     Replay(replay::Replay),
     Solve(solve::Solve),
+    StockSim(stock_sim::Args),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Solve(arguments) => solve::run(&arguments),
+        Command::StockSim(args) => stock_sim::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
