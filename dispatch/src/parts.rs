@@ -4,6 +4,6 @@ mod kit;
 mod location;
 mod source;
 
-pub use kit::{Cents, Kit, KitPolicy, choose_kit};
+pub use kit::{Cents, Kit, KitPolicy, KitSupply, Substitute, Substitution, choose_kit, choose_kit_from};
 pub use location::{Location, LocationKind, LocationTree};
 pub use source::{Pick, SourcePlan, StockLevel, source_parts};
