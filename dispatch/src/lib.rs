@@ -34,7 +34,7 @@
 mod error;
 mod id;
 mod order;
-mod parts;
+pub mod parts;
 mod place;
 mod rank;
 mod technician;

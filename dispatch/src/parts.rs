@@ -3,6 +3,7 @@
 mod kit;
 mod location;
 mod source;
+pub mod stock;
 
 pub use kit::{Cents, Kit, KitPolicy, KitSupply, Substitute, Substitution, choose_kit, choose_kit_from};
 pub use location::{Location, LocationKind, LocationTree};

@@ -1,0 +1,3 @@
+//! How much of each part to keep, and where.
+
+pub mod echelon;
