@@ -4,6 +4,7 @@ mod kit;
 mod location;
 mod source;
 pub mod stock;
+pub mod van_kit;
 
 pub use kit::{Cents, Kit, KitPolicy, KitSupply, Substitute, Substitution, choose_kit, choose_kit_from};
 pub use location::{Location, LocationKind, LocationTree};

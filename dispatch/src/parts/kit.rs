@@ -127,7 +127,7 @@ impl KitPolicy {
 }
 
 /// A price or cost that is not negative and not absurd.
-pub(super) fn check_cents(value: Cents, field: &str) -> Result<(), InputError> {
+pub(crate) fn check_cents(value: Cents, field: &str) -> Result<(), InputError> {
     check_number(value.0 as f64, 0.0, MAX_CENTS as f64, field)
 }
 

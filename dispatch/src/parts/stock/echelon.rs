@@ -15,8 +15,8 @@
 //! waited for. Orders outstanding at a place are then its share of what its supplier owes
 //! plus the demand of one lead time. With Poisson demand the share is binomial and the
 //! whole recursion exact, on distributions and not only their first two moments; with
-//! negative-binomial demand in a branching tree the share is an approximation (customers
-//! who ask for several pieces split between places in reality only as a whole).
+//! negative-binomial demand in a branching tree the share is beta-binomial, a close
+//! approximation (batches of pieces that are owed in part).
 //!
 //! Optimal where one place supplies one other (Clark & Scarf 1960, Chen & Zheng 1994);
 //! in a branching tree, optimal levels of the lowest places for every level above, and a

@@ -21,8 +21,11 @@ impl StockTree {
     /// and the demand of its lead time (Graves 1985, equations 4 to 8).
     pub(super) fn outstanding(&self, i: usize, owed_above: &Distribution) -> Distribution {
         let point = &self.points[i];
-        let share = point.parent.map_or(1.0, |above| point.total.mean / self.points[above].total.mean);
-        owed_above.thinned(share).plus(&self.lead_time_demand(i))
+        let demand = self.lead_time_demand(i);
+        let Some(above) = point.parent else { return demand };
+        let total = self.points[above].total;
+        let ratio = if total.is_normal { 1.0 } else { total.variance / total.mean };
+        owed_above.shared(point.total.mean / total.mean, ratio).plus(&demand)
     }
 
     /// The share of what a place owes that its own customers wait for.

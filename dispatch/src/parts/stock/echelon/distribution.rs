@@ -1,6 +1,7 @@
 //! Probabilities on a lattice: demand of a lead time, orders outstanding, pieces owed.
 
 use statrs::distribution::{ContinuousCDF, Discrete, NegativeBinomial, Normal, Poisson};
+use statrs::function::gamma::ln_gamma;
 
 use super::Demand;
 
@@ -165,12 +166,43 @@ impl Distribution {
         Self { first: 0, mass }.trimmed()
     }
 
-    /// Each of the pieces independently with probability `share` (Horner's rule on the
-    /// generating function). Values must not be negative.
-    pub(super) fn thinned(&self, share: f64) -> Self {
+    /// The share of one of several takers in pieces owed. `ratio`: variance over mean of
+    /// the demand they come from. Values must not be negative.
+    ///
+    /// Single pieces (ratio 1) are owed to each independently: binomial. Pieces of batches
+    /// go together: what is owed is the latest demand, so given `b` pieces, a taker's part
+    /// is that of one of several negative-binomial demands with sum `b` over the time in
+    /// which `b` pieces are asked for on average: beta-binomial, of variance `ratio` times
+    /// the binomial's for large `b`.
+    pub(super) fn shared(&self, share: f64, ratio: f64) -> Self {
         if share >= 1.0 {
             return self.clone();
         }
+        if ratio <= 1.0 + 1e-9 {
+            return self.thinned(share);
+        }
+        let mut mass = vec![0.0; self.last().max(0) as usize + 1];
+        for (b, p) in self.iter() {
+            if b <= 0 {
+                mass[0] += p;
+                continue;
+            }
+            let pieces = b as f64;
+            let (own, others) = (share * pieces / (ratio - 1.0), (1.0 - share) * pieces / (ratio - 1.0));
+            let log_first =
+                ln_gamma(pieces + others) + ln_gamma(own + others) - ln_gamma(others) - ln_gamma(pieces + own + others);
+            let mut part = log_first.exp();
+            for k in 0..=b as usize {
+                mass[k] += p * part;
+                let k = k as f64;
+                part *= (pieces - k) * (k + own) / ((k + 1.0) * (pieces - k - 1.0 + others));
+            }
+        }
+        Self { first: 0, mass }.trimmed()
+    }
+
+    /// Each piece independently (Horner's rule on the generating function).
+    fn thinned(&self, share: f64) -> Self {
         let mut result: Vec<f64> = vec![0.0];
         let zeros = std::iter::repeat_n(0.0, self.first.max(0) as usize);
         for p in self.mass.iter().rev().copied().chain(zeros) {

@@ -9,6 +9,10 @@ use super::{MAX_PIECES, StockTree};
 use crate::error::{InputError, check_number};
 use crate::id::LocationId;
 
+/// Largest tree in which single pieces are spared one by one: a hundred evaluations for
+/// each piece.
+const MAX_SPARING_POINTS: usize = 100;
+
 /// Dearest waiting that is tried for a fill rate, as a factor on the backorder costs.
 const MAX_FACTOR: f64 = 1e6;
 
@@ -66,9 +70,11 @@ impl StockTree {
         self.plan(&self.cheapest_levels())
     }
 
-    /// The least stock cost at which this share of the pieces asked for is on the shelf:
-    /// all backorder costs are multiplied by the smallest factor that reaches it. The
-    /// plan's cost counts waiting at the original backorder costs.
+    /// Little stock at which this share of the pieces asked for is on the shelf: all
+    /// backorder costs are multiplied by the smallest factor that reaches it, then (in
+    /// trees of up to 100 places) pieces are taken away as long as the share stays
+    /// reached, the dearest first. The plan's cost counts waiting at the original
+    /// backorder costs.
     ///
     /// # Errors
     /// A share outside 0 to 0.9999.
@@ -77,21 +83,42 @@ impl StockTree {
         let at = |factor: f64| {
             let mut dearer = self.clone();
             dearer.points.iter_mut().for_each(|p| p.backorder *= factor);
-            self.plan(&dearer.cheapest_levels())
+            dearer.cheapest_levels()
         };
         let (mut low, mut high) = (1.0 / MAX_FACTOR, MAX_FACTOR);
         let mut best = at(high);
         // Halving the exponent 30 times leaves 3e-8 of the factor open.
         for _ in 0..30 {
             let middle = f64::sqrt(low * high);
-            let plan = at(middle);
-            if plan.fill_rate >= fill_rate {
-                (high, best) = (middle, plan);
+            let levels = at(middle);
+            if self.plan(&levels).fill_rate >= fill_rate {
+                (high, best) = (middle, levels);
             } else {
                 low = middle;
             }
         }
-        Ok(best)
+        while let Some(fewer) = self.spared(&best, fill_rate) {
+            best = fewer;
+        }
+        Ok(self.plan(&best))
+    }
+
+    /// The levels with one piece less, where the fill rate allows it; the one whose
+    /// holding costs fall most.
+    fn spared(&self, levels: &[i64], fill_rate: f64) -> Option<Vec<i64>> {
+        if levels.len() > MAX_SPARING_POINTS || self.points.iter().any(|p| p.own.is_normal) {
+            return None;
+        }
+        let stock = |plan: &StockPlan| -> f64 {
+            self.given.iter().zip(&plan.points).map(|(&i, p)| self.points[i].holding * p.on_hand).sum()
+        };
+        let fewer = (0..levels.len()).filter(|&i| levels[i] > 0).map(|i| {
+            let mut fewer = levels.to_vec();
+            fewer[i] -= 1;
+            fewer
+        });
+        let reaching = fewer.map(|fewer| (self.plan(&fewer), fewer)).filter(|(plan, _)| plan.fill_rate >= fill_rate);
+        reaching.min_by(|a, b| stock(&a.0).total_cmp(&stock(&b.0))).map(|(_, fewer)| fewer)
     }
 
     /// What given levels lead to.
@@ -196,7 +223,8 @@ impl StockTree {
                 Some(fill) => format!("{:.1} % of its customers' pieces are on the shelf", fill * 100.0),
                 None => format!("an order from below waits {:.2}", point.wait),
             };
-            format!("{}: keep {:.4} (supplied from {above}): {served}", point.id, point.level)
+            let level = (point.level * 100.0).round() / 100.0;
+            format!("{}: keep {level} (from {above}): {served}", point.id)
         };
         let lines = plan.points.iter().zip(&self.given).map(phrase).collect::<Vec<_>>().join("; ");
         format!("{lines}; in all {:.1} % from the shelf at a cost of {:.2}", plan.fill_rate * 100.0, plan.cost)
