@@ -10,7 +10,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use dispatch::parts::stock::echelon::guaranteed::{ServiceStage, place_safety_stock};
-use dispatch::parts::stock::echelon::{AssemblyStage, Demand, StockPoint, StockTree, assembly};
+use dispatch::parts::stock::echelon::{
+    AssemblyStage, Demand, ReorderProblem, StockPoint, StockTree, assembly, reorder_point,
+};
 use serde_json::{Value, json};
 
 fn main() -> Result<()> {
@@ -55,10 +57,25 @@ fn plan(data: &Value) -> Result<Option<Value>> {
     if is_tree { tree(&nodes).map(Some) } else { joined(&nodes).map(Some) }
 }
 
-/// A newsvendor: one place whose lead time is one period.
+/// A newsvendor, one place whose lead time is one period; or lots at a fixed cost.
 fn single_place(data: &Value) -> Result<Option<Value>> {
     let keys: Vec<&str> = data.as_object().context("no object")?.keys().map(String::as_str).collect();
     let known = ["holding_cost", "stockout_cost", "demand_mean", "demand_sd", "lead_time"];
+    let number = |key: &str| data[key].as_f64();
+    if let (Some(order_cost), Some(lead_time), None) = (number("fixed_cost"), number("lead_time"), number("demand_sd"))
+    {
+        let problem = ReorderProblem {
+            demand: Demand::Poisson { mean: number("demand_mean").context("no mean demand")? },
+            lead_time,
+            holding: number("holding_cost").context("no holding cost")?,
+            backorder: number("stockout_cost").context("no stockout cost")?,
+            order_cost,
+        };
+        let plan = reorder_point(&problem)?;
+        return Ok(Some(json!({
+            "kind": "reorder", "cost": plan.cost, "reorder_point": plan.reorder_point, "lot": plan.lot,
+        })));
+    }
     let (Some(holding), Some(backorder), Some(mean)) =
         (data["holding_cost"].as_f64(), data["stockout_cost"].as_f64(), data["demand_mean"].as_f64())
     else {

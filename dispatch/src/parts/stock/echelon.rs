@@ -23,8 +23,9 @@
 //! search over those above that is complete where a place has at most 24 levels to
 //! choose from.
 //!
-//! Related: [`assembly`] (parts put together on the way) and [`guaranteed`] (promised
-//! service times instead of backorders; any spanning tree).
+//! Related: [`reorder_point`] (lots, where an order has a cost of its own), [`assembly`]
+//! (parts put together on the way) and [`guaranteed`] (promised service times instead of
+//! backorders; any spanning tree).
 //!
 //! ```
 //! use dispatch::parts::stock::echelon::{Demand, StockPoint, StockTree};
@@ -55,6 +56,7 @@ mod chain;
 mod distribution;
 pub mod guaranteed;
 mod plan;
+mod reorder;
 mod simulate;
 
 use serde::{Deserialize, Serialize};
@@ -62,6 +64,7 @@ use serde::{Deserialize, Serialize};
 pub use self::allocate::{Allocation, PricedTree, allocate};
 pub use self::assembly::{AssemblyPlan, AssemblyStage, assembly};
 pub use self::plan::{PointPlan, StockPlan};
+pub use self::reorder::{ReorderPlan, ReorderProblem, reorder_point};
 pub use self::simulate::{Measured, MeasuredPoint};
 
 use self::distribution::{Distribution, Moments};

@@ -71,17 +71,21 @@ pub fn assembly(stages: &[AssemblyStage], demand: Demand, backorder: f64) -> Res
     let step = if moments.is_normal && deviation > 0.0 { deviation / STEPS_PER_DEVIATION } else { 1.0 };
 
     let mut before = 0.0;
+    // In the chain a stage is charged for what is on its way to it while others still
+    // catch up; in the assembly those pieces are on the way from outside or from below.
+    let mut on_the_way = 0.0;
     let mut chain = Vec::with_capacity(stages.len());
     for &i in &order {
         let demand = Distribution::of(moments.over(to_customer[i] - before), step);
         chain.push(Stage { echelon_holding: added[i], demand });
+        on_the_way += added[i] * moments.mean * (stages[i].lead_time - (to_customer[i] - before));
         before = to_customer[i];
     }
     let (levels, cost) = echelon_levels(&chain, backorder);
     let mut by_stage = vec![0.0; stages.len()];
     order.iter().zip(levels).for_each(|(&i, level)| by_stage[i] = level as f64 * step);
     let echelon_levels = stages.iter().map(|s| s.id.clone()).zip(by_stage).collect();
-    Ok(AssemblyPlan { echelon_levels, cost: cost * step })
+    Ok(AssemblyPlan { echelon_levels, cost: cost * step - on_the_way })
 }
 
 impl AssemblyStage {

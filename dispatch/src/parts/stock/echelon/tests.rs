@@ -227,7 +227,9 @@ fn an_assembly_is_a_chain_by_time_to_the_customer() {
     .unwrap();
     // From above: board (3 - 1 more than the case), case, unit; echelon costs 2, 1, 2.
     let plan = chain(&[(2.0, 2.0), (1.0, 3.0), (1.0, 5.0)], poisson(2.0), 40.0).cheapest();
-    assert!(is_close(assembled.cost, plan.cost, 1e-9), "{} {}", assembled.cost, plan.cost);
+    // The board is on its way one unit of time longer than in the chain, and its 2 pieces
+    // there, at 2 each, are not yet charged.
+    assert!(is_close(assembled.cost, plan.cost - 4.0, 1e-9), "{} {}", assembled.cost, plan.cost);
     let echelon = |i: usize| plan.points[i..].iter().map(|p| p.level).sum::<f64>();
     let expected = [("board".into(), echelon(0)), ("unit".into(), echelon(2)), ("case".into(), echelon(1))];
     assert_eq!(assembled.echelon_levels, expected);
