@@ -23,6 +23,9 @@ const MAX_JOBS: usize = 120;
 /// Most kinds of jobs, and of parts: the catalogue of a large maker's field service.
 const MAX_KINDS: usize = 2_000;
 
+/// Most pairs of kinds of jobs over a common part, times jobs per cycle: some seconds.
+const MAX_PAIRS: f64 = 5e6;
+
 /// Greatest cost, weight or volume.
 const MAX_NUMBER: f64 = 1e12;
 
@@ -156,9 +159,18 @@ impl VanKitProblem {
             return Err(InputError::new("jobs", Problem::Empty));
         }
         self.check_cycle()?;
+        check_number(self.pairs(), 0.0, MAX_PAIRS, "jobs (with parts in common)")?;
         check_number(self.target, 0.0, 1.0, "target")?;
         check_number(self.max_weight_kg.unwrap_or(0.0), 0.0, MAX_NUMBER, "max_weight_kg")?;
         check_number(self.max_volume_l.unwrap_or(0.0), 0.0, MAX_NUMBER, "max_volume_l")
+    }
+
+    /// Pairs of kinds of jobs that need a part in common, times jobs per cycle: the work.
+    fn pairs(&self) -> f64 {
+        let index = part_index(&self.parts);
+        let mut kinds = vec![0.0; self.parts.len()];
+        self.jobs.iter().flat_map(|job| &job.parts).for_each(|need| kinds[index[&need.part]] += 1.0);
+        kinds.iter().map(|n: &f64| n * n).sum::<f64>() * self.jobs_per_cycle.len() as f64
     }
 
     fn check_cycle(&self) -> Result<(), InputError> {

@@ -85,9 +85,19 @@ const MAX_NUMBER: f64 = 1e9;
 /// beyond it stock is no matter of single pieces, and the arithmetic too slow.
 const MAX_PIECES: f64 = 8_192.0;
 
+/// Most elementary steps that a plan may take, in numbers: about ten seconds.
+const MAX_WORK: f64 = 2e10;
+
+/// Levels tried at a place that supplies others, about.
+const LEVELS_TRIED: f64 = 30.0;
+
 /// A lattice of this many steps to a standard deviation makes normal demand accurate to
 /// about 1e-5 of the cost.
 const STEPS_PER_DEVIATION: f64 = 120.0;
+
+/// Most lattice points of normal demand: a deviation far below the mean gets a coarser
+/// lattice.
+const MAX_LATTICE: f64 = 20_000.0;
 
 /// What customers ask for at a place, per unit of time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -171,7 +181,8 @@ impl StockTree {
     /// No place or more than 10,000; a bad id, or one given twice; an unknown parent or a
     /// cycle; more than 8 levels; a number that is negative, not finite or absurd; demand
     /// without a backorder cost; a place below which nobody asks for anything; more than
-    /// 8,192 pieces in a lead time, with ten standard deviations.
+    /// 8,192 pieces in a lead time, with ten standard deviations; more work than ten
+    /// seconds (fewer places, levels or pieces).
     pub fn new(points: Vec<StockPoint>) -> Result<Self, InputError> {
         check_number(points.len() as f64, 1.0, MAX_POINTS as f64, "points (length)")?;
         for (i, point) in points.iter().enumerate() {
@@ -190,6 +201,7 @@ impl StockTree {
         }
         tree.step = tree.lattice_step();
         tree.find_twins();
+        check_number(tree.work(), 0.0, MAX_WORK, "points (steps of work)")?;
         Ok(tree)
     }
 
@@ -225,8 +237,7 @@ impl StockTree {
         if point.total.mean <= 0.0 {
             return Err(InputError::new("demand", Problem::Empty));
         }
-        let lead_time = std::iter::successors(Some(i), |&i| self.points[i].parent).map(|i| self.points[i].lead_time);
-        let most = point.total.over(lead_time.sum()).most();
+        let most = point.total.over(self.lead_time_from_outside(i)).most();
         check_number(most, 0.0, MAX_PIECES, "demand (pieces in the lead time)")
     }
 
@@ -234,8 +245,28 @@ impl StockTree {
     fn lattice_step(&self) -> f64 {
         let is_smooth = self.is_chain() && self.points.iter().all(|p| p.own.is_normal || p.own.mean == 0.0);
         let lead_time: f64 = self.points.iter().map(|p| p.lead_time).sum();
-        let deviation = self.points[0].total.over(lead_time).variance.sqrt();
-        if is_smooth && deviation > 0.0 { deviation / STEPS_PER_DEVIATION } else { 1.0 }
+        if is_smooth { self.points[0].total.over(lead_time).lattice_step() } else { 1.0 }
+    }
+
+    /// Steps of a search: each place's distribution is met with its supplier's for every
+    /// combination of levels tried above it. Twins are copied.
+    fn work(&self) -> f64 {
+        let is_chain = self.is_chain();
+        let mut tried = vec![1.0; self.points.len()];
+        let mut sum = 0.0;
+        for (i, point) in self.points.iter().enumerate() {
+            let Some(above) = point.parent else { continue };
+            let is_copied = point.twin.is_some() || tried[above] == 0.0;
+            tried[i] = if is_copied { 0.0 } else { tried[above] * if is_chain { 1.0 } else { LEVELS_TRIED } };
+            let pieces = |i: usize| self.points[i].total.over(self.lead_time_from_outside(i)).most();
+            // Evaluating given levels looks at every place once, twin or not.
+            sum += (tried[i] + 1.0) * pieces(above) * pieces(i);
+        }
+        sum
+    }
+
+    fn lead_time_from_outside(&self, i: usize) -> f64 {
+        std::iter::successors(Some(i), |&i| self.points[i].parent).map(|i| self.points[i].lead_time).sum()
     }
 
     /// One place after the other, customers only at the last.

@@ -1,15 +1,29 @@
 //! The job fill rate of a kit.
 
+use std::collections::BTreeMap;
+
 use super::{JobFill, VanKitProblem, part_index};
 
-/// States of a group of parts (pieces left of each) that are followed exactly. A van has
-/// one to three pieces of a part, an appliance type five to ten parts.
+/// Largest group of parts, tied together by common jobs, that is followed exactly: up to
+/// three pieces of each make 4,096 states.
+const MAX_GROUP: usize = 6;
+
+/// Most states (pieces left of each part) that are followed.
 const MAX_STATES: usize = 4_096;
 
-/// Parts that hang together over common jobs, and those jobs.
-pub(super) struct Group {
+/// Most steps, over states, kinds of jobs and jobs, of one evaluation: some milliseconds.
+const MAX_STEPS: usize = 4_000_000;
+
+/// What is followed together: a group of parts with all its jobs, or one kind of job of a
+/// larger group with its own parts.
+pub(super) struct Unit {
     pub(super) parts: Vec<usize>,
+    /// Whose fill rate is measured.
     pub(super) kinds: Vec<usize>,
+    /// Who takes of the parts.
+    takers: Vec<usize>,
+    /// Whether the jobs need no other parts.
+    is_whole: bool,
 }
 
 /// A kind of job with parts as indices.
@@ -30,7 +44,7 @@ enum Rule {
 
 pub(super) struct Filler {
     kinds: Vec<Kind>,
-    pub(super) groups: Vec<Group>,
+    pub(super) units: Vec<Unit>,
     /// Probability that a cycle has more than 0, 1, 2, … jobs.
     more_jobs: Vec<f64>,
 }
@@ -46,13 +60,7 @@ impl Filler {
         let kinds: Vec<Kind> = problem.jobs.iter().map(kind).collect();
         let tail = |n: usize| problem.jobs_per_cycle[n + 1..].iter().sum();
         let more_jobs = (0..problem.jobs_per_cycle.len() - 1).map(tail).collect();
-        Self { groups: groups(&kinds, problem.parts.len()), kinds, more_jobs }
-    }
-
-    /// Most pieces of each part that a cycle can use.
-    pub(super) fn most(&self, part: usize) -> u32 {
-        let needs = self.kinds.iter().flat_map(|k| &k.needs).filter(|(p, _)| *p == part);
-        needs.map(|(_, n)| n.saturating_mul(self.more_jobs.len() as u32)).max().unwrap_or(0)
+        Self { units: units(&kinds, problem.parts.len()), kinds, more_jobs }
     }
 
     pub(super) fn needs(&self, kind: usize) -> &[(usize, u32)] {
@@ -64,44 +72,53 @@ impl Filler {
     }
 
     pub(super) fn fill(&self, pieces: &[u32]) -> JobFill {
-        let no_part: f64 = self.kinds.iter().filter(|k| k.needs.is_empty()).map(|k| k.probability).sum();
-        let rate = no_part + self.groups.iter().map(|g| self.group_rate(g, pieces)).sum::<f64>();
-        let is_exact = self.groups.iter().all(|g| states(&g.parts, pieces) <= MAX_STATES);
+        let rate = self.no_part() + self.units.iter().map(|u| self.unit_rate(u, pieces)).sum::<f64>();
+        let is_exact = self.units.iter().all(|u| u.is_whole && self.can_follow(&u.parts, &u.takers, pieces));
         JobFill { rate: rate.min(1.0), is_exact }
     }
 
-    /// Share of all jobs that are of the group and done.
-    pub(super) fn group_rate(&self, group: &Group, pieces: &[u32]) -> f64 {
-        self.done(group, pieces).iter().sum()
+    /// Share of all jobs that need no part.
+    pub(super) fn no_part(&self) -> f64 {
+        self.kinds.iter().filter(|k| k.needs.is_empty()).map(|k| k.probability).sum()
+    }
+
+    /// Share of all jobs that are of the unit and done.
+    pub(super) fn unit_rate(&self, unit: &Unit, pieces: &[u32]) -> f64 {
+        self.done(unit, pieces).iter().sum()
     }
 
     /// Share of all jobs that are of each kind and find a part missing.
     pub(super) fn missed(&self, pieces: &[u32]) -> Vec<f64> {
         let mut missed = vec![0.0; self.kinds.len()];
-        for group in &self.groups {
-            for (&kind, done) in group.kinds.iter().zip(self.done(group, pieces)) {
+        for unit in &self.units {
+            for (&kind, done) in unit.kinds.iter().zip(self.done(unit, pieces)) {
                 missed[kind] = (self.kinds[kind].probability - done).max(0.0);
             }
         }
         missed
     }
 
-    /// For each kind of the group, the share of all jobs that are of it and done.
-    fn done(&self, group: &Group, pieces: &[u32]) -> Vec<f64> {
-        if states(&group.parts, pieces) <= MAX_STATES {
-            return self.follow(&group.parts, &group.kinds, &group.kinds, pieces, Rule::AllOrNothing);
+    /// For each kind of the unit, the share of all jobs that are of it and done.
+    fn done(&self, unit: &Unit, pieces: &[u32]) -> Vec<f64> {
+        if unit.is_whole && self.can_follow(&unit.parts, &unit.takers, pieces) {
+            return self.follow(&unit.parts, &unit.takers, &unit.kinds, pieces, Rule::AllOrNothing);
         }
-        group.kinds.iter().map(|&kind| self.at_least_done(kind, group, pieces)).collect()
+        unit.kinds.iter().map(|&kind| self.at_least_done(kind, &unit.takers, pieces)).collect()
+    }
+
+    fn can_follow(&self, parts: &[usize], takers: &[usize], pieces: &[u32]) -> bool {
+        let states = parts.iter().fold(1, |states: usize, &p| states.saturating_mul(pieces[p] as usize + 1));
+        states <= MAX_STATES && states.saturating_mul(takers.len() * self.more_jobs.len()) <= MAX_STEPS
     }
 
     /// A lower bound for one kind of job: only its own parts are followed, or if even they
     /// have too many states, each by itself (Bonferroni).
-    fn at_least_done(&self, kind: usize, group: &Group, pieces: &[u32]) -> f64 {
+    fn at_least_done(&self, kind: usize, takers: &[usize], pieces: &[u32]) -> f64 {
         let parts: Vec<usize> = self.kinds[kind].needs.iter().map(|(part, _)| *part).collect();
         let follow = |parts: &[usize]| {
-            self.follow(parts, &group.kinds, &[kind], pieces, Rule::TakesWhatIsThere).first().copied().unwrap_or(0.0)
+            self.follow(parts, takers, &[kind], pieces, Rule::TakesWhatIsThere).first().copied().unwrap_or(0.0)
         };
-        if states(&parts, pieces) <= MAX_STATES {
+        if self.can_follow(&parts, takers, pieces) {
             return follow(&parts);
         }
         let probability = self.kinds[kind].probability;
@@ -111,13 +128,17 @@ impl Filler {
 
     /// Follows the pieces left of some parts from job to job: for each watched kind, the
     /// share of all jobs that are of it and find what they need of these parts.
-    fn follow(&self, parts: &[usize], kinds: &[usize], watched: &[usize], pieces: &[u32], rule: Rule) -> Vec<f64> {
+    fn follow(&self, parts: &[usize], takers: &[usize], watched: &[usize], pieces: &[u32], rule: Rule) -> Vec<f64> {
         let lattice = Lattice::new(parts, pieces);
         let here = |kind: usize| lattice.needs(&self.kinds[kind].needs);
         let watched: Vec<(f64, Vec<Need>)> = watched.iter().map(|&k| (self.kinds[k].probability, here(k))).collect();
-        let mut moves: Vec<(f64, Vec<Need>)> = kinds.iter().map(|&k| (self.kinds[k].probability, here(k))).collect();
-        moves.retain(|(_, needs)| !needs.is_empty());
-        let stays = 1.0 - moves.iter().map(|(p, _)| p).sum::<f64>();
+        // Jobs that need the same of these parts are one.
+        let mut moves: BTreeMap<Vec<Need>, f64> = BTreeMap::new();
+        for &kind in takers {
+            *moves.entry(here(kind)).or_default() += self.kinds[kind].probability;
+        }
+        moves.remove(&Vec::new());
+        let stays = 1.0 - moves.values().sum::<f64>();
         let mut state = vec![0.0; lattice.states];
         state[lattice.states - 1] = 1.0;
         let mut done = vec![0.0; watched.len()];
@@ -131,7 +152,7 @@ impl Filler {
             }
             let mut next: Vec<f64> = state.iter().map(|p| p * stays).collect();
             for (s, p) in state.iter().enumerate().filter(|(_, p)| **p > 0.0) {
-                for (probability, needs) in &moves {
+                for (needs, probability) in &moves {
                     next[after(s, needs, rule)] += p * probability;
                 }
             }
@@ -159,6 +180,7 @@ struct Lattice<'a> {
 }
 
 /// Pieces needed of one part of a lattice.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Need {
     stride: usize,
     radix: usize,
@@ -192,12 +214,26 @@ impl<'a> Lattice<'a> {
     }
 }
 
-fn states(parts: &[usize], pieces: &[u32]) -> usize {
-    parts.iter().fold(1, |states: usize, &p| states.saturating_mul(pieces[p] as usize + 1))
+/// Small groups of connected parts as a whole, larger ones kind by kind.
+fn units(kinds: &[Kind], parts: usize) -> Vec<Unit> {
+    let uses = |kind: usize, parts: &[usize]| kinds[kind].needs.iter().any(|(p, _)| parts.contains(p));
+    let mut units = Vec::new();
+    for (parts, members) in groups(kinds, parts) {
+        if parts.len() <= MAX_GROUP {
+            units.push(Unit { parts, kinds: members.clone(), takers: members, is_whole: true });
+            continue;
+        }
+        for &kind in &members {
+            let parts: Vec<usize> = kinds[kind].needs.iter().map(|(p, _)| *p).collect();
+            let takers = members.iter().copied().filter(|&other| uses(other, &parts)).collect();
+            units.push(Unit { parts, kinds: vec![kind], takers, is_whole: false });
+        }
+    }
+    units
 }
 
-/// Connected parts, by their smallest one; parts that no job needs are left out.
-fn groups(kinds: &[Kind], parts: usize) -> Vec<Group> {
+/// Connected parts with the jobs that need them; parts that no job needs are left out.
+fn groups(kinds: &[Kind], parts: usize) -> Vec<(Vec<usize>, Vec<usize>)> {
     let mut label: Vec<usize> = (0..parts).collect();
     loop {
         let before = label.clone();
@@ -209,9 +245,14 @@ fn groups(kinds: &[Kind], parts: usize) -> Vec<Group> {
             break;
         }
     }
-    let group = |first: usize| Group {
-        parts: (0..parts).filter(|&p| label[p] == first).collect(),
-        kinds: (0..kinds.len()).filter(|&k| kinds[k].needs.first().is_some_and(|(p, _)| label[*p] == first)).collect(),
-    };
-    (0..parts).filter(|&p| label[p] == p).map(group).filter(|g| !g.kinds.is_empty()).collect()
+    let mut groups = BTreeMap::<usize, (Vec<usize>, Vec<usize>)>::new();
+    for (part, &first) in label.iter().enumerate() {
+        groups.entry(first).or_default().0.push(part);
+    }
+    for (kind, needs) in kinds.iter().map(|k| &k.needs).enumerate() {
+        if let Some((part, _)) = needs.first() {
+            groups.entry(label[*part]).or_default().1.push(kind);
+        }
+    }
+    groups.into_values().filter(|(_, kinds)| !kinds.is_empty()).collect()
 }

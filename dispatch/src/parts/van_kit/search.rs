@@ -1,12 +1,12 @@
 //! Greedy build-up of a van kit, then pieces dropped and exchanged.
 
-use super::fill::{Filler, Group};
+use super::fill::Filler;
 use super::{VanKitProblem, VanPart};
 
 /// Rounds of dropping and exchanging; each one makes the kit cheaper.
 const MAX_ROUNDS: usize = 40;
 
-/// Exchanges tried in one round.
+/// Exchanges tried in all.
 const MAX_EXCHANGES: usize = 2_000;
 
 /// A gain in fill rate below this is none.
@@ -31,9 +31,11 @@ struct Search<'a> {
     /// What a piece costs, in the measure that the build-up goes by.
     price: Vec<f64>,
     pieces: Vec<u32>,
-    /// Fill rate by group, and of jobs that need no part.
+    /// Fill rate by unit of the filler.
     rates: Vec<f64>,
-    no_part: f64,
+    /// Units that use each part.
+    units_of: Vec<Vec<usize>>,
+    exchanges_left: usize,
 }
 
 /// Pieces to add, and what that brings.
@@ -46,9 +48,20 @@ struct Addition {
 impl<'a> Search<'a> {
     fn new(problem: &'a VanKitProblem, filler: &'a Filler, price: &dyn Fn(&VanPart) -> f64) -> Self {
         let pieces = vec![0; problem.parts.len()];
-        let rates: Vec<f64> = filler.groups.iter().map(|g| filler.group_rate(g, &pieces)).collect();
-        let no_part = filler.fill(&pieces).rate - rates.iter().sum::<f64>();
-        Self { problem, filler, price: problem.parts.iter().map(price).collect(), pieces, rates, no_part }
+        let rates = filler.units.iter().map(|u| filler.unit_rate(u, &pieces)).collect();
+        let mut units_of = vec![Vec::new(); problem.parts.len()];
+        for (i, unit) in filler.units.iter().enumerate() {
+            unit.parts.iter().for_each(|&part| units_of[part].push(i));
+        }
+        Self {
+            problem,
+            filler,
+            price: problem.parts.iter().map(price).collect(),
+            pieces,
+            rates,
+            units_of,
+            exchanges_left: MAX_EXCHANGES,
+        }
     }
 
     fn run(mut self) -> Self {
@@ -70,7 +83,7 @@ impl<'a> Search<'a> {
     }
 
     fn rate(&self) -> f64 {
-        self.no_part + self.rates.iter().sum::<f64>()
+        self.filler.no_part() + self.rates.iter().sum::<f64>()
     }
 
     /// Whether the target is reached if the rate changes by this much.
@@ -83,32 +96,45 @@ impl<'a> Search<'a> {
     }
 
     fn build_up(&mut self) {
-        let mut additions: Vec<Vec<Addition>> = (0..self.rates.len()).map(|g| self.additions(g)).collect();
+        let mut additions: Vec<Addition> = self.additions().map(|pieces| self.addition(pieces)).collect();
         while !self.reaches(0.0) {
-            let all = additions.iter().enumerate().flat_map(|(g, list)| list.iter().map(move |a| (g, a)));
-            let useful = all.filter(|(_, a)| a.gain > LEAST_GAIN && self.fits(&a.pieces, None));
+            let useful = additions.iter().filter(|a| a.gain > LEAST_GAIN && self.fits(&a.pieces, None));
             let value = |a: &Addition| a.gain / a.price.max(1e-9);
-            let Some((group, best)) = useful.max_by(|(_, a), (_, b)| value(a).total_cmp(&value(b))) else { return };
-            best.pieces.iter().for_each(|&(part, n)| self.pieces[part] += n);
-            self.rates[group] += best.gain;
-            additions[group] = self.additions(group);
+            let Some(best) = useful.max_by(|a, b| value(a).total_cmp(&value(b))) else { return };
+            let mut with = self.pieces.clone();
+            best.pieces.iter().for_each(|&(part, n)| with[part] += n);
+            let parts: Vec<usize> = best.pieces.iter().map(|(part, _)| *part).collect();
+            let changed = self.changed(&with, &parts);
+            self.pieces = with;
+            // Gains change where a part belongs to a unit that changed.
+            let mut touched = vec![false; self.pieces.len()];
+            for (unit, rate) in changed {
+                self.rates[unit] = rate;
+                self.filler.units[unit].parts.iter().for_each(|&part| touched[part] = true);
+            }
+            for addition in additions.iter_mut().filter(|a| a.pieces.iter().any(|(part, _)| touched[*part])) {
+                *addition = self.addition(std::mem::take(&mut addition.pieces));
+            }
         }
     }
 
-    /// One more piece of each part of the group, and all that each of its jobs needs: a
-    /// part that is never needed alone gains nothing alone.
-    fn additions(&self, group: usize) -> Vec<Addition> {
-        let Group { parts, kinds } = &self.filler.groups[group];
-        let single = parts.iter().filter(|&&p| self.pieces[p] < self.filler.most(p)).map(|&p| vec![(p, 1)]);
-        let whole = kinds.iter().map(|&k| self.filler.needs(k).to_vec());
-        let addition = |added: Vec<(usize, u32)>| {
-            let mut with = self.pieces.clone();
-            added.iter().for_each(|&(part, n)| with[part] += n);
-            let gain = self.filler.group_rate(&self.filler.groups[group], &with) - self.rates[group];
-            let price = added.iter().map(|&(part, n)| self.price[part] * f64::from(n)).sum();
-            Addition { pieces: added, gain, price }
-        };
-        single.chain(whole).map(addition).collect()
+    /// One more piece of each part, and all that each kind of job needs: a part that is
+    /// never needed alone gains nothing alone.
+    fn additions(&self) -> impl Iterator<Item = Vec<(usize, u32)>> {
+        let single = (0..self.pieces.len()).filter(|&part| !self.units_of[part].is_empty()).map(|part| vec![(part, 1)]);
+        let kinds = self.filler.units.iter().flat_map(|u| &u.kinds);
+        single.chain(
+            kinds.map(|&kind| self.filler.needs(kind).to_vec()).filter(|needs| needs.len() > 1 || needs[0].1 > 1),
+        )
+    }
+
+    fn addition(&self, pieces: Vec<(usize, u32)>) -> Addition {
+        let mut with = self.pieces.clone();
+        pieces.iter().for_each(|&(part, n)| with[part] += n);
+        let parts: Vec<usize> = pieces.iter().map(|(part, _)| *part).collect();
+        let gain = self.changed(&with, &parts).iter().map(|&(unit, rate)| rate - self.rates[unit]).sum();
+        let price = pieces.iter().map(|&(part, n)| self.price[part] * f64::from(n)).sum();
+        Addition { pieces, gain, price }
     }
 
     /// Whether the van still holds it all with some pieces more and one less.
@@ -121,11 +147,12 @@ impl<'a> Search<'a> {
         within(self.problem.max_weight_kg, &|p| p.weight_kg) && within(self.problem.max_volume_l, &|p| p.volume_l)
     }
 
-    /// Fill rates of the groups that hold one of the parts, after a change of pieces.
+    /// Fill rates of the units that use one of the parts, after a change of pieces.
     fn changed(&self, pieces: &[u32], parts: &[usize]) -> Vec<(usize, f64)> {
-        let groups = self.filler.groups.iter().enumerate();
-        let touched = groups.filter(|(_, g)| parts.iter().any(|p| g.parts.contains(p)));
-        touched.map(|(i, g)| (i, self.filler.group_rate(g, pieces))).collect()
+        let mut units: Vec<usize> = parts.iter().flat_map(|&part| &self.units_of[part]).copied().collect();
+        units.sort_unstable();
+        units.dedup();
+        units.into_iter().map(|i| (i, self.filler.unit_rate(&self.filler.units[i], pieces))).collect()
     }
 
     /// Takes the change if the target is still reached, or if it costs nothing.
@@ -163,8 +190,9 @@ impl<'a> Search<'a> {
         }
         let saved = |&(out, into): &(usize, usize)| self.cents(out) - self.cents(into);
         pairs.sort_by(|a, b| saved(b).total_cmp(&saved(a)));
-        pairs.truncate(MAX_EXCHANGES);
+        pairs.truncate(self.exchanges_left);
         pairs.into_iter().any(|(out, into)| {
+            self.exchanges_left -= 1;
             let mut exchanged = self.pieces.clone();
             exchanged[out] -= 1;
             exchanged[into] += 1;

@@ -127,6 +127,22 @@ fn many_parts_of_common_jobs_are_bounded_from_below() {
     assert!(played >= kit.fill.rate - 0.001 && played < kit.fill.rate + 0.03, "{played} against {}", kit.fill.rate);
 }
 
+/// Three hundred kinds of jobs over 250 parts, a few of which many jobs share.
+#[test]
+fn a_whole_catalogue_is_planned_in_time() {
+    let lists: Vec<Vec<(usize, u32)>> =
+        (0..300).map(|i| vec![(i * 7 % 240, 1), (240 + i % 10, 1 + (i % 3 == 0) as u32)]).collect();
+    let jobs: Vec<(f64, &[(usize, u32)])> =
+        lists.iter().enumerate().map(|(i, parts)| (1.0 / (1.0 + i as f64 / 20.0), &parts[..])).collect();
+    let cents: Vec<f64> = (0..250).map(|i| 5.0 + (i * 37 % 100) as f64).collect();
+    let mut problem = problem(&jobs, &cents, &fixed(20), 0.8);
+    problem.max_weight_kg = Some(150.0);
+    let started = std::time::Instant::now();
+    let kit = choose_van_kit(&problem).unwrap();
+    println!("300 kinds of jobs: {:?}, {}", started.elapsed(), kit.why);
+    assert!(started.elapsed().as_secs() < 20 && kit.fill.rate > 0.5, "{:?} {}", started.elapsed(), kit.why);
+}
+
 #[test]
 fn bad_problems_are_named() {
     let good = || problem(&[(1.0, &[(0, 1)])], &[1.0], &fixed(2), 0.9);

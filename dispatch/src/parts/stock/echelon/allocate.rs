@@ -6,8 +6,8 @@ use super::{StockPlan, StockTree};
 use crate::error::{InputError, check_number};
 use crate::id::PartId;
 
-/// Most parts in one allocation.
-const MAX_PARTS: usize = 100_000;
+/// Most parts in one allocation; each is planned some forty times.
+const MAX_PARTS: usize = 10_000;
 
 /// Greatest price or budget, in cents.
 const MAX_CENTS: f64 = 1e14;
@@ -46,7 +46,7 @@ pub struct Allocation {
 /// invests wherever the trees' own plans are; the next larger such plan costs more.
 ///
 /// # Errors
-/// No part, more than 100,000, or one given twice; a price below 1, a budget that is
+/// No part, more than 10,000, or one given twice; a price below 1, a budget that is
 /// negative, or absurd numbers.
 pub fn allocate(parts: &[PricedTree], budget_cents: f64) -> Result<Allocation, InputError> {
     check_number(parts.len() as f64, 1.0, MAX_PARTS as f64, "parts (length)")?;

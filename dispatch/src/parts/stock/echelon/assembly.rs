@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::{Stage, echelon_levels};
 use super::distribution::{Distribution, Moments};
-use super::{Demand, MAX_NUMBER, MAX_PIECES, STEPS_PER_DEVIATION};
+use super::{Demand, MAX_NUMBER, MAX_PIECES};
 use crate::error::{InputError, Problem, check_number};
 use crate::id::LocationId;
 
 /// Most stages of an assembly.
-const MAX_STAGES: usize = 256;
+const MAX_STAGES: usize = 64;
 
 /// A step of an assembly: one piece of each component makes one piece.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ pub struct AssemblyPlan {
 /// (Rosling 1989).
 ///
 /// # Errors
-/// No stage or more than 256; a bad id, or one given twice; an unknown next stage, a cycle
+/// No stage or more than 64; a bad id, or one given twice; an unknown next stage, a cycle
 /// or several last stages; a negative or absurd number; a stage that is cheaper to hold
 /// than its components; no demand, or more than 8,192 pieces of it in all lead times.
 pub fn assembly(stages: &[AssemblyStage], demand: Demand, backorder: f64) -> Result<AssemblyPlan, InputError> {
@@ -67,8 +67,7 @@ pub fn assembly(stages: &[AssemblyStage], demand: Demand, backorder: f64) -> Res
         return Err(InputError::new("demand", Problem::Empty));
     }
     check_number(moments.over(longest).most(), 0.0, MAX_PIECES, "demand (pieces in the lead time)")?;
-    let deviation = moments.over(longest).variance.sqrt();
-    let step = if moments.is_normal && deviation > 0.0 { deviation / STEPS_PER_DEVIATION } else { 1.0 };
+    let step = moments.over(longest).lattice_step();
 
     let mut before = 0.0;
     // In the chain a stage is charged for what is on its way to it while others still

@@ -12,7 +12,7 @@ const HIGHEST_FILL: f64 = 1.0 - 1e-7;
 
 /// A subtree with its best levels: cost without pipelines, and (place, level) pairs.
 pub(super) struct Branch {
-    cost: f64,
+    pub(super) cost: f64,
     levels: Vec<(usize, i64)>,
 }
 
@@ -44,7 +44,8 @@ impl StockTree {
         levels
     }
 
-    fn best(&self, i: usize, owed_above: &Distribution) -> Branch {
+    /// The best levels of a place and of all below it, for what is owed to it.
+    pub(super) fn best(&self, i: usize, owed_above: &Distribution) -> Branch {
         let outstanding = self.outstanding(i, owed_above);
         let point = &self.points[i];
         if point.children.is_empty() {

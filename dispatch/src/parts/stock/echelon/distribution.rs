@@ -3,7 +3,7 @@
 use statrs::distribution::{ContinuousCDF, Discrete, NegativeBinomial, Normal, Poisson};
 use statrs::function::gamma::ln_gamma;
 
-use super::Demand;
+use super::{Demand, MAX_LATTICE, STEPS_PER_DEVIATION};
 
 /// Probability cut off at each end.
 const TAIL: f64 = 1e-13;
@@ -48,6 +48,13 @@ impl Moments {
     /// More than will ever be asked for.
     pub(super) fn most(self) -> f64 {
         self.mean + 10.0 * self.variance.sqrt()
+    }
+
+    /// A fine grid for normal demand, else one piece.
+    pub(super) fn lattice_step(self) -> f64 {
+        let deviation = self.variance.sqrt();
+        let is_smooth = self.is_normal && deviation > 0.0;
+        if is_smooth { (deviation / STEPS_PER_DEVIATION).max(self.most() / MAX_LATTICE) } else { 1.0 }
     }
 
     /// Pieces of one customer: the probability that they are more than `pieces`, over

@@ -234,7 +234,7 @@ fn an_assembly_is_a_chain_by_time_to_the_customer() {
     let expected = [("board".into(), echelon(0)), ("unit".into(), echelon(2)), ("case".into(), echelon(1))];
     assert_eq!(assembled.echelon_levels, expected);
     for (stages, expected) in [
-        (vec![], "stages (length): is 0; give 1 to 256"),
+        (vec![], "stages (length): is 0; give 1 to 64"),
         (vec![stage("a", Some("b"), 1.0, 1.0)], r#"stages[0].into: "b" is no known stage"#),
         (vec![stage("a", None, 1.0, 1.0), stage("b", None, 1.0, 1.0)], "stages[1].into: is empty; give at least one"),
         (vec![stage("a", Some("a"), 1.0, 1.0)], "stages[0].into: is a cycle: a -> a; it must end somewhere"),
@@ -299,6 +299,68 @@ fn bad_places_are_named() {
         let levels = levels.into_iter().map(|(id, level)| (id.into(), level)).collect();
         assert_eq!(tree.evaluate(&levels).unwrap_err().to_string(), expected);
     }
+}
+
+/// Above 24 levels a central store is searched from coarse to fine.
+#[test]
+fn a_coarse_search_finds_the_best_level_of_a_large_store() {
+    for (holding, backorder) in [(0.3, 3.0), (0.9, 20.0), (0.1, 100.0)] {
+        let tree = StockTree::new(vec![
+            point("centre", None, 8.0, holding, None),
+            point("a", Some("centre"), 2.0, 1.0, Some((poisson(9.0), backorder))),
+            point("b", Some("centre"), 3.0, 1.0, Some((poisson(6.0), backorder * 2.0))),
+        ])
+        .unwrap();
+        let plan = tree.cheapest();
+        let outstanding = tree.outstanding(0, &Distribution::at(0));
+        let cost = |level: i64| {
+            let owed = outstanding.excess(level);
+            let on_hand = level as f64 - outstanding.mean() + outstanding.mean_excess(level);
+            holding * on_hand + tree.best(1, &owed).cost + tree.best(2, &owed).cost
+        };
+        let cheapest = (0..220).map(cost).fold(f64::INFINITY, f64::min) + tree.pipeline_cost();
+        assert!(plan.cost <= cheapest * 1.0005, "{} instead of {cheapest}", plan.cost);
+    }
+}
+
+/// Some hundred places of four levels, none like another.
+fn country(stations: usize, vans: usize, mean: f64) -> Result<StockTree, InputError> {
+    let mut points = vec![point("centre", None, 10.0, 1.0, None)];
+    for r in 0..5 {
+        points.push(point(&format!("r{r}"), Some("centre"), 2.0 + r as f64 / 10.0, 1.1, None));
+        for s in 0..stations {
+            let station = format!("s{r}-{s}");
+            points.push(point(&station, Some(&format!("r{r}")), 1.0 + s as f64 / 10.0, 1.2, None));
+            for v in 0..vans {
+                let mean = mean * (1.0 + (r + s + v) as f64 / 10.0);
+                points.push(point(&format!("v{r}-{s}-{v}"), Some(&station), 0.5, 1.5, Some((poisson(mean), 60.0))));
+            }
+        }
+    }
+    StockTree::new(points)
+}
+
+#[test]
+fn a_country_is_planned_and_too_much_work_is_refused() {
+    let tree = country(6, 4, 0.01).unwrap();
+    let started = std::time::Instant::now();
+    let plan = tree.cheapest();
+    println!("{} places of four levels: {:?}", plan.points.len(), started.elapsed());
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+    let best = levels(&plan);
+    for id in best.keys() {
+        for change in [-1.0, 1.0] {
+            let mut other = best.clone();
+            *other.get_mut(id).unwrap() += change;
+            let cost = tree.evaluate(&other).unwrap().cost;
+            assert!(other[id] < 0.0 || cost >= plan.cost - 1e-9, "{id} {change}: {cost} instead of {}", plan.cost);
+        }
+    }
+    let refused = country(40, 40, 1.0).unwrap_err().to_string();
+    assert!(refused.contains("points (steps of work)") || refused.contains("pieces in the lead time"), "{refused}");
+    // A deviation far below the mean does not make the lattice endless.
+    let thin = chain(&[(1.0, 1.0), (1.0, 2.0)], Demand::Normal { mean: 4_000.0, sd: 1e-6 }, 9.0).cheapest();
+    assert!(is_close(thin.points[1].level, 4_000.0, 1e-3), "{thin:?}");
 }
 
 proptest! {
