@@ -139,22 +139,24 @@ impl Filler {
         }
         moves.remove(&Vec::new());
         let stays = 1.0 - moves.values().sum::<f64>();
+        let has = |s: usize, needs: &[Need]| needs.iter().all(|n| n.left(s) >= n.quantity);
+        let found: Vec<Vec<usize>> =
+            watched.iter().map(|(_, needs)| (0..lattice.states).filter(|&s| has(s, needs)).collect()).collect();
+        let next_states: Vec<(f64, Vec<usize>)> =
+            moves.iter().map(|(needs, &p)| (p, (0..lattice.states).map(|s| after(s, needs, rule)).collect())).collect();
         let mut state = vec![0.0; lattice.states];
         state[lattice.states - 1] = 1.0;
         let mut done = vec![0.0; watched.len()];
         for (job, more) in self.more_jobs.iter().enumerate() {
-            for (sum, (probability, needs)) in done.iter_mut().zip(&watched) {
-                let found = state.iter().enumerate().filter(|(s, _)| needs.iter().all(|n| n.left(*s) >= n.quantity));
-                *sum += more * probability * found.map(|(_, p)| p).sum::<f64>();
+            for ((sum, (probability, _)), found) in done.iter_mut().zip(&watched).zip(&found) {
+                *sum += more * probability * found.iter().map(|&s| state[s]).sum::<f64>();
             }
             if job + 1 == self.more_jobs.len() {
                 break;
             }
             let mut next: Vec<f64> = state.iter().map(|p| p * stays).collect();
-            for (s, p) in state.iter().enumerate().filter(|(_, p)| **p > 0.0) {
-                for (needs, probability) in &moves {
-                    next[after(s, needs, rule)] += p * probability;
-                }
+            for (probability, after) in &next_states {
+                state.iter().zip(after).for_each(|(p, &s)| next[s] += p * probability);
             }
             state = next;
         }
