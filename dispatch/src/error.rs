@@ -105,7 +105,7 @@ pub enum Problem {
     #[error("{0:?} has a control character; use printable text")]
     ControlCharacter(String),
     /// A location that is, over its parents, its own ancestor.
-    #[error("is a cycle: {}; the parents must end at a root", .0.join(" -> "))]
+    #[error("is a cycle: {}; it must end somewhere", .0.join(" -> "))]
     Cycle(Vec<String>),
     /// A location whose parent stands no higher than itself.
     #[error("a {child} cannot be supplied from {parent:?}, which is a {parent_kind}; give a larger store")]

@@ -45,7 +45,8 @@ pub use error::{InputError, Problem};
 pub use id::{FaultId, LocationId, OrderId, PartId, TechnicianId};
 pub use order::{FaultBelief, Order, PartNeed, Priority};
 pub use parts::{
-    Cents, Kit, KitPolicy, Location, LocationKind, LocationTree, Pick, SourcePlan, StockLevel, choose_kit, source_parts,
+    Cents, Kit, KitPolicy, KitSupply, Location, LocationKind, LocationTree, Pick, SourcePlan, StockLevel, Substitute,
+    Substitution, choose_kit, choose_kit_from, source_parts,
 };
 pub use place::{Leg, Place, TravelModel, distance_km};
 pub use rank::{Candidate, Exclusion, ExclusionReason, Ranking, Term, TermName, Weights, rank};

@@ -6,7 +6,8 @@ mod location;
 pub mod simulate;
 mod source;
 pub mod stock;
+pub mod van_kit;
 
-pub use kit::{Cents, Kit, KitPolicy, choose_kit};
+pub use kit::{Cents, Kit, KitPolicy, KitSupply, Substitute, Substitution, choose_kit, choose_kit_from};
 pub use location::{Location, LocationKind, LocationTree};
 pub use source::{Pick, SourcePlan, StockLevel, source_parts};

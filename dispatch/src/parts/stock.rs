@@ -1,4 +1,4 @@
-//! How much to keep.
+//! How much of each part to keep, and where.
 //!
 //! ```
 //! use dispatch::Cents;
@@ -17,4 +17,7 @@
 //! # Ok::<(), dispatch::InputError>(())
 //! ```
 
+pub mod balance;
+pub mod echelon;
+pub mod end_of_life;
 pub mod marginal;

@@ -155,6 +155,118 @@ fn cost_cents(quantities: &BTreeMap<PartId, u32>, beliefs: &[FaultBelief], parts
     carrying + beliefs.iter().filter(lacks).map(|b| b.probability * POLICY.revisit.0 as f64).sum::<f64>()
 }
 
+/// Whether each piece asked for finds a piece of its own: by trying them all.
+fn can_serve(needed: &[PartId], carried: &[u32], stand_ins: &[(usize, usize)]) -> bool {
+    let Some((first, rest)) = needed.split_first() else { return true };
+    (0..carried.len()).any(|i| {
+        let will_do =
+            part_name(i) == *first || stand_ins.iter().any(|&(part, by)| part_name(part) == *first && by == i);
+        let mut left = carried.to_vec();
+        left[i] = left[i].saturating_sub(1);
+        will_do && carried[i] > 0 && can_serve(rest, &left, stand_ins)
+    })
+}
+
+fn stand_in(part: &str, by: &str) -> Substitute {
+    Substitute { part: part.into(), by: by.into(), kind: Substitution::StandIn }
+}
+
+fn successor(part: &str, by: &str) -> Substitute {
+    Substitute { kind: Substitution::Successor, ..stand_in(part, by) }
+}
+
+fn at_hand(list: &[(&str, u32)]) -> BTreeMap<PartId, u32> {
+    list.iter().map(|&(part, n)| (part.into(), n)).collect()
+}
+
+#[test]
+fn the_old_part_is_used_up_before_its_successor() {
+    let parts_of_fault = parts_of(&[("leak", &[("pump_1", 2)])]);
+    let prices = prices(&[("pump_1", 9_000), ("pump_2", 100), ("pump_3", 100)]);
+    let substitutes = vec![successor("pump_1", "pump_2"), successor("pump_2", "pump_3")];
+    for (van, stores, expected, why) in [
+        (vec![], vec![("pump_1", 5), ("pump_2", 5)], vec![("pump_1", 2)], "2 × pump_1"),
+        (
+            vec![],
+            vec![("pump_1", 1), ("pump_2", 5)],
+            vec![("pump_1", 1), ("pump_2", 1)],
+            "1 × pump_1, 1 × pump_2 instead of 2 × pump_1",
+        ),
+        (vec![], vec![("pump_3", 5)], vec![("pump_3", 2)], "2 × pump_3 instead of 2 × pump_1"),
+        (
+            vec![("pump_2", 1)],
+            vec![("pump_1", 5)],
+            vec![("pump_1", 1), ("pump_2", 1)],
+            "1 × pump_1, 1 × pump_2 in the van instead of 2 × pump_1",
+        ),
+        (
+            vec![("pump_1", 1), ("pump_2", 2)],
+            vec![],
+            vec![("pump_1", 1), ("pump_2", 1)],
+            "1 × pump_1 in the van, 1 × pump_2 in the van instead of 2 × pump_1",
+        ),
+        (vec![("pump_1", 1)], vec![("pump_1", 1)], vec![("pump_1", 2)], "2 × pump_1 (1 in the van)"),
+    ] {
+        let supply = KitSupply { van: at_hand(&van), stores: Some(at_hand(&stores)), substitutes: substitutes.clone() };
+        let kit =
+            choose_kit_from(&[FaultBelief::new("leak", 0.9)], &parts_of_fault, &prices, &POLICY, &supply).unwrap();
+        assert_eq!((kit.parts, kit.why), (needs(&expected), format!("leak (90 %) covered by {why}")));
+    }
+}
+
+#[test]
+fn what_is_nowhere_is_given_up_and_what_is_in_the_van_is_free() {
+    let parts_of_fault = parts_of(&[("worn", &[("motor", 1)]), ("burnt", &[("board", 1), ("fuse", 1)])]);
+    let prices = prices(&[("motor", 80_000), ("board", 500), ("fuse", 10)]);
+    let beliefs = [FaultBelief::new("worn", 0.5), FaultBelief::new("burnt", 0.4)];
+    let supply =
+        KitSupply { van: at_hand(&[("motor", 3)]), stores: Some(at_hand(&[("fuse", 9)])), substitutes: vec![] };
+    let kit = choose_kit_from(&beliefs, &parts_of_fault, &prices, &POLICY, &supply).unwrap();
+    assert_eq!((&kit.parts, &kit.from_van), (&needs(&[("motor", 1)]), &needs(&[("motor", 1)])));
+    assert_eq!((kit.carrying_cost_cents, kit.expected_cost_cents), (0.0, 4_000.0));
+    assert_eq!(
+        kit.why,
+        "worn (50 %) covered by 1 × motor in the van; burnt (40 %) not covered: 1 × board, 1 × fuse is not to be had"
+    );
+}
+
+#[test]
+fn bad_substitutes_are_named() {
+    let (parts, prices) = (parts_of(&[("a", &[("x", 1)])]), prices(&[("x", 1), ("y", 1), ("z", 1)]));
+    for (substitutes, expected) in [
+        (vec![stand_in("x", "x")], "supply.substitutes[0].by: is a cycle: x -> x; it must end somewhere"),
+        (
+            vec![successor("z", "x"), successor("x", "y"), successor("y", "x")],
+            "supply.substitutes[1].by: is a cycle: x -> y -> x; it must end somewhere",
+        ),
+        (
+            vec![successor("x", "y"), successor("x", "z")],
+            r#"supply.substitutes[1].part: "x" is given twice; give each once"#,
+        ),
+        (vec![stand_in("x", "w")], r#"prices: "w" is no known price"#),
+        (vec![stand_in("", "y")], "supply.substitutes[0].part: is empty; give at least one"),
+    ] {
+        let supply = KitSupply { substitutes, ..KitSupply::default() };
+        let refused = choose_kit_from(&[FaultBelief::new("a", 0.5)], &parts, &prices, &POLICY, &supply).unwrap_err();
+        assert_eq!(refused.to_string(), expected);
+    }
+}
+
+#[test]
+fn a_thousand_pieces_with_many_substitutes_do_not_hang() {
+    let parts_of_fault: Parts =
+        (0..16).map(|f| (format!("f{f}").as_str().into(), needs(&[("a", 1_000), ("b", 999), ("c", 7)]))).collect();
+    let beliefs: Vec<_> = (0..16).map(|f| FaultBelief::new(format!("f{f}"), 0.05)).collect();
+    let names: Vec<String> = (0..60).map(|i| format!("s{i}")).collect();
+    let prices: Prices =
+        names.iter().map(String::as_str).chain(["a", "b", "c"]).map(|p| (p.into(), Cents(100))).collect();
+    let substitutes = names.iter().flat_map(|by| ["a", "b", "c"].map(|part| stand_in(part, by))).collect();
+    let supply = KitSupply { substitutes, ..KitSupply::default() };
+    let policy = KitPolicy { revisit: Cents(MAX_CENTS), ..POLICY };
+    let kit = choose_kit_from(&beliefs, &parts_of_fault, &prices, &policy, &supply).unwrap();
+    assert_eq!(kit.covered.len(), 16);
+}
+
 proptest! {
     #[test]
     fn no_set_of_parts_is_cheaper((beliefs, parts, prices) in any_problem()) {
@@ -167,6 +279,40 @@ proptest! {
             let cost = cost_cents(&quantities, &beliefs, &parts, &prices);
             prop_assert!(kit.expected_cost_cents <= cost + 1e-6, "{quantities:?} costs {cost}, not {}", kit.expected_cost_cents);
         }
+    }
+
+    #[test]
+    fn no_other_use_of_what_is_at_hand_is_cheaper(
+        (beliefs, parts, prices) in any_problem(),
+        van in prop::collection::vec(0_u32..2, 5),
+        stores in prop::collection::vec(0_u32..3, 5),
+        stand_ins in prop::collection::btree_set((0_usize..5, 0_usize..5), 0..4),
+    ) {
+        let beliefs = &beliefs[..beliefs.len().min(4)];
+        let at = |list: &[u32]| list.iter().enumerate().map(|(i, &n)| (part_name(i), n)).collect();
+        let stand_ins: Vec<_> = stand_ins.into_iter().filter(|(part, by)| part != by).collect();
+        let substitute = |&(part, by): &(usize, usize)| stand_in(part_name(part).as_str(), part_name(by).as_str());
+        let supply =
+            KitSupply { van: at(&van), stores: Some(at(&stores)), substitutes: stand_ins.iter().map(substitute).collect() };
+        let kit = choose_kit_from(beliefs, &parts, &prices, &POLICY, &supply).unwrap();
+
+        let cents = |i: usize| POLICY.carrying_cents(prices[&part_name(i)]);
+        let mut cheapest = f64::INFINITY;
+        // All ways to carry from none to all that is at hand of each part.
+        for code in 0..4_u32.pow(5) {
+            let carried: Vec<u32> = (0..5).map(|i| code / 4_u32.pow(i as u32) % 4).collect();
+            if (0..5).any(|i| carried[i] > van[i] + stores[i]) {
+                continue;
+            }
+            let carrying: f64 = (0..5).map(|i| f64::from(carried[i].saturating_sub(van[i])) * cents(i)).sum();
+            let lacks = |belief: &&FaultBelief| {
+                let needed = parts[&belief.fault].iter().flat_map(|n| vec![n.part.clone(); n.quantity as usize]);
+                !can_serve(&needed.collect::<Vec<_>>(), &carried, &stand_ins)
+            };
+            let risk: f64 = beliefs.iter().filter(lacks).map(|b| b.probability * POLICY.revisit.0 as f64).sum();
+            cheapest = cheapest.min(carrying + risk);
+        }
+        prop_assert!((kit.expected_cost_cents - cheapest).abs() < 1e-6, "{} instead of {cheapest}: {}", kit.expected_cost_cents, kit.why);
     }
 
     #[test]
