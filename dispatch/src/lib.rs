@@ -1,12 +1,12 @@
-//! Which technician, when, and with which parts; pure.
+//! Which technician, when, by which road, and with which parts; pure.
 //!
-//! The flow for one work order:
+//! Two flows meet in a visit:
 //!
-//! 1. [`choose_kit`]: from the beliefs over faults, the parts worth carrying.
-//! 2. [`rank`]: hard rules first (skill, area, capacity, shift, window), then weighted
-//!    terms; every candidate and every exclusion is explained.
-//! 3. [`source_parts`]: for the chosen technician, where each part is picked up: the van,
-//!    then stations, the regional store, the central store.
+//! - [`routing`]: work orders and technicians, hard rules, travel -> a search -> a plan with times
+//!   and reasons; during the day a [`Board`](routing::Board) that takes new orders and events.
+//! - [`parts`]: from the beliefs over faults the kit worth carrying ([`choose_kit`]), where it is
+//!   picked up ([`source_parts`]), what vans and stations keep, what will be asked for, and policies
+//!   of stock against each other in simulation.
 //!
 //! ```
 //! use dispatch::{Cents, FaultBelief, KitPolicy, PartNeed, choose_kit};
@@ -23,32 +23,27 @@
 //! # Ok::<(), dispatch::InputError>(())
 //! ```
 //!
-//! Same input, same output: no clock (`now` is a parameter), no randomness, no IO, and
-//! the order of a list never changes a result. Bad input is an [`InputError`] that
-//! names the field; nothing here panics on it.
+//! Same input, same output: no clock (`now` is a parameter, a deadline a stop condition), only
+//! seeded randomness, no IO. Bad input is an [`InputError`] that names the field; nothing here
+//! panics on it.
 //!
-//! What this crate does not do: keep work orders or stock (the gateway does), know
-//! appliance types (faults are keys with probabilities), or plan several orders
-//! together (a technician's open visits enter as a count).
+//! What this crate does not do: keep work orders or stock (the gateway does), or know appliance
+//! types (faults are keys with probabilities).
 
 mod error;
 mod id;
 mod order;
 pub mod parts;
 mod place;
-mod rank;
 pub mod routing;
-mod technician;
 mod time;
 
 pub use error::{InputError, Problem};
 pub use id::{FaultId, LocationId, OrderId, PartId, TechnicianId};
-pub use order::{FaultBelief, Order, PartNeed, Priority};
+pub use order::{FaultBelief, PartNeed, Priority};
 pub use parts::{
     Cents, Kit, KitPolicy, KitSupply, Location, LocationKind, LocationTree, Pick, SourcePlan, StockLevel, Substitute,
     Substitution, choose_kit, choose_kit_from, source_parts,
 };
 pub use place::{Leg, Place, TravelModel, distance_km};
-pub use rank::{Candidate, Exclusion, ExclusionReason, Ranking, Term, TermName, Weights, rank};
-pub use technician::Technician;
 pub use time::{DailyShift, TimeWindow};

@@ -1,4 +1,4 @@
-//! What is to be done.
+//! How pressing an order is, what may be wrong, and which parts that takes.
 
 use std::collections::BTreeSet;
 
@@ -6,42 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{InputError, check_number};
-use crate::id::{FaultId, OrderId, PartId, check_text};
-use crate::place::Place;
-use crate::time::TimeWindow;
-
-/// Longest work on site, in minutes: what does not fit a day must be split into visits.
-const MAX_SERVICE_MIN: u32 = 24 * 60;
+use crate::id::{FaultId, PartId};
 
 /// Most pieces of one part a visit may need; a larger number is a slip.
 const MAX_QUANTITY: u32 = 1_000;
-
-/// A visit to be made: where, what for, and with what.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Order {
-    /// Which work order.
-    pub id: OrderId,
-    /// Where the appliance stands.
-    pub place: Place,
-    /// Skills that the technician must all have; at least one.
-    pub skills: Vec<String>,
-    /// Service area of the place.
-    pub area: String,
-    /// How pressing it is.
-    pub priority: Priority,
-    /// Work on site, in minutes.
-    pub service_min: u32,
-    /// Work must begin within it; `None`: any time.
-    #[serde(default)]
-    pub window: Option<TimeWindow>,
-    /// What may be wrong.
-    #[serde(default)]
-    pub needs: Vec<FaultBelief>,
-    /// Parts to bring, as [`choose_kit`](crate::choose_kit) chose them.
-    #[serde(default)]
-    pub kit: Vec<PartNeed>,
-}
 
 /// How pressing an order is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -79,25 +47,6 @@ pub struct PartNeed {
     pub quantity: u32,
 }
 
-impl Order {
-    /// Checks every field.
-    ///
-    /// # Errors
-    /// The first field that is wrong.
-    pub fn validate(&self) -> Result<(), InputError> {
-        self.id.check("id")?;
-        self.place.check().map_err(|e| e.within("place"))?;
-        check_names(&self.skills, "skills")?;
-        check_text(&self.area, "area")?;
-        check_number(f64::from(self.service_min), 1.0, f64::from(MAX_SERVICE_MIN), "service_min")?;
-        if let Some(window) = &self.window {
-            window.check("window")?;
-        }
-        check_beliefs(&self.needs, "needs")?;
-        check_needs(&self.kit, "kit")
-    }
-}
-
 impl FaultBelief {
     /// A fault and its probability.
     pub fn new(fault: impl Into<FaultId>, probability: f64) -> Self {
@@ -110,19 +59,6 @@ impl PartNeed {
     pub fn new(part: impl Into<PartId>, quantity: u32) -> Self {
         Self { part: part.into(), quantity }
     }
-}
-
-/// A list of skills or areas: not empty, each a name.
-pub(crate) fn check_names(names: &[String], field: &str) -> Result<(), InputError> {
-    if names.is_empty() {
-        return Err(InputError::empty(field));
-    }
-    for (i, name) in names.iter().enumerate() {
-        if check_text(name, "").is_err() {
-            check_text(name, &format!("{field}[{i}]"))?;
-        }
-    }
-    Ok(())
 }
 
 pub(crate) fn check_beliefs(beliefs: &[FaultBelief], field: &str) -> Result<(), InputError> {

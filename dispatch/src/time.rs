@@ -3,7 +3,7 @@
 use firmware_proto::ServerTime;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{InputError, Problem, check_number};
+use crate::error::{InputError, check_number};
 
 pub(crate) const MINUTE_MS: i64 = 60_000;
 pub(crate) const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -21,23 +21,6 @@ pub struct TimeWindow {
     pub start: ServerTime,
     /// Last moment.
     pub end: ServerTime,
-}
-
-impl TimeWindow {
-    pub(crate) fn length_ms(&self) -> i64 {
-        self.end.since_ms(self.start)
-    }
-
-    pub(crate) fn check(&self, field: &str) -> Result<(), InputError> {
-        if self.end < self.start {
-            return Err(self.reversed(field));
-        }
-        Ok(())
-    }
-
-    pub(crate) fn reversed(&self, field: &str) -> InputError {
-        InputError::new(field, Problem::Reversed { start_ms: self.start.ms(), end_ms: self.end.ms() })
-    }
 }
 
 /// A shift that repeats on some weekdays, in local time of a fixed offset.
