@@ -132,7 +132,7 @@ pub struct Job {
     pub load: Vec<i32>,
     /// Tools and parts it takes. `None`: none.
     pub needs: Option<Needs>,
-    /// A visit that is already begun or promised to a vehicle.
+    /// A visit that is already begun or promised to a vehicle. If it does not fit it is unserved.
     pub pinned: Option<Pin>,
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use dispatch::routing::engine::{Outcome, Settings, solve};
+use dispatch::routing::engine::{Outcome, Settings, Stop, solve};
 use serde::Serialize;
 
 use crate::formats::{self, Instance};
@@ -40,6 +40,19 @@ struct Answer {
     unserved: Vec<u32>,
     seconds: f64,
     iterations: u64,
+    /// Where vehicles differ or visit the depot: the vehicle of each route, counted from 1, and its visits
+    /// with 0 for the depot.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    visits: Vec<Visits>,
+    /// Working time, in the file's unit, where that is what is minimised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Visits {
+    vehicle: usize,
+    visits: Vec<u32>,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -84,7 +97,15 @@ fn answer(instance: &Instance, outcome: &Outcome, seconds: f64) -> Answer {
         unserved: plan.unserved.iter().map(|&job| number(job)).collect(),
         seconds,
         iterations: outcome.iterations,
+        visits: if instance.differing { visits(instance, outcome) } else { Vec::new() },
+        duration: instance.duration(plan),
     }
+}
+
+fn visits(instance: &Instance, outcome: &Outcome) -> Vec<Visits> {
+    let number = |stop: &Stop| stop.job.map_or(0, |job| instance.numbers[job as usize]);
+    let routes = outcome.plan.routes.iter().enumerate().filter(|(_, route)| !route.stops.is_empty());
+    routes.map(|(index, route)| Visits { vehicle: index + 1, visits: route.stops.iter().map(number).collect() }).collect()
 }
 
 fn print(answer: &Answer) {

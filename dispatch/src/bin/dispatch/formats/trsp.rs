@@ -41,6 +41,7 @@ pub fn read(file: &str, text: &str) -> Result<Instance> {
         numbers: requests.iter().map(|row| row.id).collect(),
         model: model(&depot, &technicians, &requests),
         scale: SCALE,
+        differing: true,
     })
 }
 
