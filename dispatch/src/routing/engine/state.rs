@@ -226,7 +226,7 @@ impl<'n> RouteState<'n> {
             let last = self.visits[self.network.end(pin.vehicle) as usize].prev;
             if let Some(insertion) = self.test(job, last) {
                 self.insert(&insertion);
-                self.fixed[job as usize] = true;
+                insertion.stop.into_iter().chain([job]).for_each(|node| self.fixed[node as usize] = true);
             }
         }
     }

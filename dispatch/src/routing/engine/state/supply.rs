@@ -46,7 +46,7 @@ impl RouteState<'_> {
         }
         let mut node = self.network.start(route);
         while let Some(next) = self.next(node) {
-            if self.network.station(node).is_some() && self.closes(node, node) && self.can_do_without(route, node) {
+            if self.is_free_stop(node) && self.closes(node, node) && self.can_do_without(route, node) {
                 self.cut(node, node);
             }
             node = next;
@@ -61,11 +61,16 @@ impl RouteState<'_> {
         }
         let routes: Vec<u32> = self.touched().collect();
         for route in routes {
-            let stops: Vec<Node> = self.nodes(route).filter(|&node| self.network.station(node).is_some()).collect();
+            let stops: Vec<Node> = self.nodes(route).filter(|&node| self.is_free_stop(node)).collect();
             for stop in stops {
                 self.move_up(stop, route);
             }
         }
+    }
+
+    /// A stop that no pinned job needs.
+    fn is_free_stop(&self, node: Node) -> bool {
+        self.network.station(node).is_some() && !self.is_fixed(node)
     }
 
     fn move_up(&mut self, stop: Node, route: u32) {
