@@ -292,7 +292,8 @@ impl Model {
 
     /// One window for each job, no breaks.
     pub(crate) fn is_plain(&self) -> bool {
-        self.jobs.iter().all(|job| job.windows.len() == 1) && self.vehicles.iter().all(|vehicle| vehicle.breaks.is_empty())
+        self.jobs.iter().all(|job| job.windows.len() == 1)
+            && self.vehicles.iter().all(|vehicle| vehicle.breaks.is_empty())
     }
 
     /// Capacity dimensions, and kinds of spare parts.

@@ -1,6 +1,8 @@
 //! `dispatch solve`: plans an instance file of the literature.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -68,8 +70,17 @@ pub fn run(arguments: &Solve) -> Result<()> {
     let name = arguments.file.display().to_string();
     let text = std::fs::read_to_string(&arguments.file).with_context(|| format!("reading {name}"))?;
     let instance = formats::read(&name, &text)?;
-    let progress = |_| {
-        if arguments.iterations.is_some() { 0.0 } else { begun.elapsed().as_secs_f64() / arguments.seconds }
+    let shown = AtomicU64::new(0);
+    let terminal = std::io::stderr().is_terminal();
+    let progress = |iterations: u64| {
+        let elapsed = begun.elapsed();
+        // One line, a few times a second.
+        if terminal
+            && shown.fetch_max(elapsed.as_millis() as u64 / 250, Ordering::Relaxed) < elapsed.as_millis() as u64 / 250
+        {
+            eprint!("\r{:.1} s, {iterations} iterations ", elapsed.as_secs_f64());
+        }
+        if arguments.iterations.is_some() { 0.0 } else { elapsed.as_secs_f64() / arguments.seconds }
     };
     let settings = Settings {
         seed: arguments.seed,
@@ -78,6 +89,9 @@ pub fn run(arguments: &Solve) -> Result<()> {
         ..Settings::default()
     };
     let outcome = solve(&instance.model, &settings, &progress).with_context(|| name.clone())?;
+    if terminal {
+        eprintln!();
+    }
     let answer = answer(&instance, &outcome, begun.elapsed().as_secs_f64());
     if arguments.json {
         println!("{}", serde_json::to_string(&answer)?);
@@ -105,7 +119,9 @@ fn answer(instance: &Instance, outcome: &Outcome, seconds: f64) -> Answer {
 fn visits(instance: &Instance, outcome: &Outcome) -> Vec<Visits> {
     let number = |stop: &Stop| stop.job.map_or(0, |job| instance.numbers[job as usize]);
     let routes = outcome.plan.routes.iter().enumerate().filter(|(_, route)| !route.stops.is_empty());
-    routes.map(|(index, route)| Visits { vehicle: index + 1, visits: route.stops.iter().map(number).collect() }).collect()
+    routes
+        .map(|(index, route)| Visits { vehicle: index + 1, visits: route.stops.iter().map(number).collect() })
+        .collect()
 }
 
 fn print(answer: &Answer) {

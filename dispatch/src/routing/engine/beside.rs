@@ -29,7 +29,13 @@ impl Blinks {
 impl RouteState<'_> {
     /// The cheapest place of an absent job before or after one of its neighbours, or on one of
     /// the given vehicles, which stand empty.
-    pub(crate) fn best_beside(&self, job: Node, empty: &[u32], blinks: &mut Blinks, random: &mut Random) -> Option<Insertion> {
+    pub(crate) fn best_beside(
+        &self,
+        job: Node,
+        empty: &[u32],
+        blinks: &mut Blinks,
+        random: &mut Random,
+    ) -> Option<Insertion> {
         let mut best = match self.swift(job) {
             Some(swift) => self.swift_beside(job, &swift, blinks, random),
             None => self.any_beside(job, blinks, random),
@@ -89,7 +95,13 @@ impl RouteState<'_> {
         best
     }
 
-    fn swift_beside(&self, job: Node, swift: &Swift<'_>, blinks: &mut Blinks, random: &mut Random) -> Option<Insertion> {
+    fn swift_beside(
+        &self,
+        job: Node,
+        swift: &Swift<'_>,
+        blinks: &mut Blinks,
+        random: &mut Random,
+    ) -> Option<Insertion> {
         let near = &self.network.near;
         let (mut bound, mut place) = (i64::MAX, NONE);
         for beside in near.before(job) {

@@ -29,7 +29,8 @@ pub(crate) struct Neighbours {
     after: Lists<Beside>,
     around: Lists<Node>,
     /// Mean travel cost to the nearest neighbours: what a leg costs here.
-    pub leg: f64,}
+    pub leg: f64,
+}
 
 #[derive(Debug)]
 struct Lists<T> {
@@ -133,8 +134,13 @@ impl Vicinity {
 /// Place of each point on the Z-order curve (Morton 1966) through their bounding box.
 fn morton(points: &[[f64; 2]]) -> Vec<u64> {
     let spread = |axis: usize| {
-        let (low, high) = points.iter().fold((f64::MAX, f64::MIN), |(low, high), point| (low.min(point[axis]), high.max(point[axis])));
-        points.iter().map(|point| ((point[axis] - low) / (high - low).max(f64::MIN_POSITIVE) * 65_535.0) as u64).collect::<Vec<_>>()
+        let (low, high) = points
+            .iter()
+            .fold((f64::MAX, f64::MIN), |(low, high), point| (low.min(point[axis]), high.max(point[axis])));
+        points
+            .iter()
+            .map(|point| ((point[axis] - low) / (high - low).max(f64::MIN_POSITIVE) * 65_535.0) as u64)
+            .collect::<Vec<_>>()
     };
     let (x, y) = (spread(0), spread(1));
     let bits = |value: u64| (0..16).fold(0, |code, bit| code | (value >> bit & 1) << (2 * bit));

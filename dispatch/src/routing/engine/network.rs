@@ -148,8 +148,11 @@ impl<'m> Network<'m> {
             home: Vec::new(),
         };
         network.tables = network.tables();
-        network.swift =
-            network.plain && dimensions == 1 && !network.has_overtime && !network.has_duration && model.preference.is_empty();
+        network.swift = network.plain
+            && dimensions == 1
+            && !network.has_overtime
+            && !network.has_duration
+            && model.preference.is_empty();
         network.home = network.homes();
         network.near = Neighbours::new(&network, stop);
         Ok(network)

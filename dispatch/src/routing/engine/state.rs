@@ -6,8 +6,8 @@ mod journal;
 mod span;
 mod supply;
 
-pub(crate) use insertion::Swift;
 pub use insertion::Insertion;
+pub(crate) use insertion::Swift;
 
 use super::clock::NEVER;
 use super::network::{NONE, Network, Node};

@@ -36,7 +36,8 @@ fn check(model: &Model, plan: &Plan) {
     let mut served = vec![false; model.jobs.len()];
     assert_eq!(plan.routes.len(), model.vehicles.len());
     for (index, (route, vehicle)) in plan.routes.iter().zip(&model.vehicles).enumerate() {
-        let mut pinned: Vec<_> = model.jobs.iter().zip(0u32..).filter_map(|(job, number)| job.pinned.map(|pin| (pin, number))).collect();
+        let mut pinned: Vec<_> =
+            model.jobs.iter().zip(0u32..).filter_map(|(job, number)| job.pinned.map(|pin| (pin, number))).collect();
         pinned.retain(|(pin, number)| pin.vehicle == index as u32 && !plan.unserved.contains(number));
         pinned.sort();
         let leads: Vec<u32> = pinned.into_iter().map(|(_, number)| number).collect();
@@ -66,7 +67,9 @@ fn walk(model: &Model, index: usize, vehicle: &Vehicle, route: &Route, served: &
         at
     };
     for stop in &route.stops {
-        let target = stop.job.map_or_else(|| model.stations[stop.station.unwrap() as usize].place, |job| model.jobs[job as usize].place);
+        let target = stop
+            .job
+            .map_or_else(|| model.stations[stop.station.unwrap() as usize].place, |job| model.jobs[job as usize].place);
         now = go(place, target, now);
         assert_eq!(stop.arrival, now, "vehicle {index}");
         cost += i64::from(model.travel.cost(place, target));
@@ -190,7 +193,9 @@ fn nothing_to_do_and_nobody_to_do_it() {
     assert!(plan(&Model::default(), 100).routes.is_empty());
     let model = Model { travel: line(2, 1.0), jobs: vec![Job { load: vec![], ..job(1, 0, 9) }], ..Model::default() };
     assert_eq!(plan(&model, 100).unserved, [0]);
-    assert!(plan(&Model { travel: line(1, 1.0), vehicles: vec![vehicle(9)], ..Model::default() }, 100).unserved.is_empty());
+    assert!(
+        plan(&Model { travel: line(1, 1.0), vehicles: vec![vehicle(9)], ..Model::default() }, 100).unserved.is_empty()
+    );
 }
 
 #[test]
@@ -207,7 +212,8 @@ fn who_is_stopped_at_once_still_answers() {
 
 #[test]
 fn a_bad_model_is_named() {
-    let model = Model { travel: line(2, 1.0), jobs: vec![job(2, 0, 9)], vehicles: vec![vehicle(9)], ..Model::default() };
+    let model =
+        Model { travel: line(2, 1.0), jobs: vec![job(2, 0, 9)], vehicles: vec![vehicle(9)], ..Model::default() };
     let error = solve(&model, &Settings::default(), &|_| 1.0).unwrap_err();
     assert_eq!(error.to_string(), "jobs[0].place: is 2; give 0 to 1");
 }

@@ -52,7 +52,12 @@ pub fn read(file: &str, text: &str) -> Result<Instance> {
     Ok(Instance { numbers: job_rows.iter().map(|row| row[0] as u32).collect(), model, scale: 1.0, differing: true })
 }
 
-fn take<'a>(rows: &mut impl Iterator<Item = Line<'a>>, file: &str, count: usize, expected: &str) -> Result<Vec<[i32; 7]>> {
+fn take<'a>(
+    rows: &mut impl Iterator<Item = Line<'a>>,
+    file: &str,
+    count: usize,
+    expected: &str,
+) -> Result<Vec<[i32; 7]>> {
     let mut taken = Vec::new();
     for _ in 0..count {
         let line = rows.next().ok_or_else(|| ends(file, expected))?;
@@ -114,5 +119,9 @@ fn job(row: &[i32; 7], set: u32, tiers: &[i32], any_load: bool) -> Job {
 
 fn vehicle(row: &[i32; 7], any_load: bool) -> Vehicle {
     let [start, end, from, until, capacity, _, jobs] = *row;
-    Vehicle { end: Some(end as u32), capacity: if any_load { vec![jobs, capacity] } else { vec![jobs] }, ..Vehicle::new(start as u32, from, until) }
+    Vehicle {
+        end: Some(end as u32),
+        capacity: if any_load { vec![jobs, capacity] } else { vec![jobs] },
+        ..Vehicle::new(start as u32, from, until)
+    }
 }

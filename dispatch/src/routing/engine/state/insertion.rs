@@ -209,11 +209,8 @@ impl RouteState<'_> {
     fn detour(&self, job: Node, before: &Visit, travel: i64) -> i64 {
         let total = &self.totals[before.route as usize];
         // An empty vehicle stays where it is: its leg from start to end is not paid.
-        let (saved, fixed) = if total.jobs == 0 {
-            (0, self.network.vehicle(before.route).fixed_cost)
-        } else {
-            (before.leg, 0)
-        };
+        let (saved, fixed) =
+            if total.jobs == 0 { (0, self.network.vehicle(before.route).fixed_cost) } else { (before.leg, 0) };
         (travel - i64::from(saved)) * i64::from(total.rate)
             + i64::from(fixed)
             + self.network.preference(job, before.route)
@@ -305,13 +302,15 @@ pub(crate) struct Guest<'a> {
 impl Guest<'_> {
     #[inline]
     fn cost_from(&self, network: &Network<'_>, place: u32) -> i64 {
-        let cost = self.rows.as_ref().map_or_else(|| network.compute(place, self.place).cost, |(_, back)| back.cost(place));
+        let cost =
+            self.rows.as_ref().map_or_else(|| network.compute(place, self.place).cost, |(_, back)| back.cost(place));
         cost.into()
     }
 
     #[inline]
     fn cost_to(&self, network: &Network<'_>, place: u32) -> i64 {
-        let cost = self.rows.as_ref().map_or_else(|| network.compute(self.place, place).cost, |(out, _)| out.cost(place));
+        let cost =
+            self.rows.as_ref().map_or_else(|| network.compute(self.place, place).cost, |(out, _)| out.cost(place));
         cost.into()
     }
 
