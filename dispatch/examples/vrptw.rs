@@ -5,6 +5,7 @@
 //! Seconds are of the thread's CPU time, so that a busy machine changes nothing. Rows that the CSV file
 //! already has are not run again.
 
+#[allow(dead_code, reason = "the command line shows more of an instance than its distance")]
 #[path = "../src/bin/dispatch/formats/mod.rs"]
 mod formats;
 
