@@ -8,8 +8,8 @@
 
 use std::time::Instant;
 
-use dispatch::routing::{Board, Break, Plan, Problem, Shift, Technician, Window, WorkOrder};
 use dispatch::Place;
+use dispatch::routing::{Board, Break, Plan, Problem, Shift, Technician, Window, WorkOrder};
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
@@ -84,7 +84,11 @@ fn main() -> Result<(), dispatch::InputError> {
         told += why.len();
     }
     print("ranked candidates", &mut times, "p99 <= 1 ms");
-    println!("  {} visits on the board, {} candidates ranked on average, {told} told", day.problem().orders.len(), ranked / 2_000);
+    println!(
+        "  {} visits on the board, {} candidates ranked on average, {told} told",
+        day.problem().orders.len(),
+        ranked / 2_000
+    );
 
     let weeks = board(draw, 14, 4_000)?;
     let windows: Vec<Window> = (0..14)

@@ -5,6 +5,7 @@
 //! Seconds are of the thread's CPU time, so that a busy machine changes nothing. Rows that the CSV file
 //! already has are not run again.
 
+#[allow(dead_code, reason = "the command line shows more of an instance than its distance")]
 #[path = "../src/bin/dispatch/formats/mod.rs"]
 mod formats;
 
@@ -68,7 +69,11 @@ fn main() -> Result<()> {
     }
     for (customers, gaps) in groups {
         let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
-        println!("{customers:5} customers: mean {mean:.3} % above best known, {} runs of {} CPU-s", gaps.len(), arguments.seconds);
+        println!(
+            "{customers:5} customers: mean {mean:.3} % above best known, {} runs of {} CPU-s",
+            gaps.len(),
+            arguments.seconds
+        );
     }
     Ok(())
 }
@@ -117,7 +122,9 @@ fn read_done(csv: Option<&str>) -> Result<BTreeMap<Key, f64>> {
     text.lines()
         .map(|line| {
             let fields: Vec<&str> = line.split(',').collect();
-            let [name, seed, milliseconds, distance, _] = fields[..] else { anyhow::bail!("{path}: {line:?} has not five fields") };
+            let [name, seed, milliseconds, distance, _] = fields[..] else {
+                anyhow::bail!("{path}: {line:?} has not five fields")
+            };
             Ok(((name.to_owned(), seed.parse()?, milliseconds.parse()?), distance.parse()?))
         })
         .collect()

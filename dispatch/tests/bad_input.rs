@@ -51,21 +51,57 @@ fn what_is_wrong_is_named_by_its_field() {
         ("/orders/0/skills", json!(["gas", ""]), "orders[0].skills[1]: is empty"),
         ("/orders/0/preferred", json!(["Bob"]), "orders[0].preferred[0]: \"Bob\" is no known technician"),
         ("/orders/0/parts", json!([{"part": "fan", "quantity": 0}]), "orders[0].parts[0].quantity: is 0; give 1 to"),
-        ("/orders/0/begun", json!({"technician": "Ann", "start": 30_000}), "orders[0].begun.start: is 30000; give 0 to 28800"),
-        ("/orders/0/begun", json!({"technician": "Ann", "start": 100}), "orders[0].begun.start: lies in no shift of \"Ann\""),
+        (
+            "/orders/0/begun",
+            json!({"technician": "Ann", "start": 30_000}),
+            "orders[0].begun.start: is 30000; give 0 to 28800",
+        ),
+        (
+            "/orders/0/begun",
+            json!({"technician": "Ann", "start": 100}),
+            "orders[0].begun.start: lies in no shift of \"Ann\"",
+        ),
         ("/technicians/0/shifts/0/end", json!(28_800), "technicians[0].shifts[0].end: is 28800, which leaves no time"),
-        ("/technicians/0/shifts/0/end", json!(44_000), "technicians[0].shifts[0].breaks[0].window: lets the break reach"),
+        (
+            "/technicians/0/shifts/0/end",
+            json!(44_000),
+            "technicians[0].shifts[0].breaks[0].window: lets the break reach",
+        ),
         ("/technicians/0/shifts/-", json!({"start": 50_000, "end": 60_000}), "technicians[0].shifts[1]: begins before"),
-        ("/technicians/0/shifts/-", json!({"start": 90_000_000, "end": 90_010_000}), "technicians (seconds from the first shift"),
+        (
+            "/technicians/0/shifts/-",
+            json!({"start": 90_000_000, "end": 90_010_000}),
+            "technicians (seconds from the first shift",
+        ),
         ("/technicians/0/territories", json!(["nowhere"]), "technicians[0].territories[0]: \"nowhere\" is no H3 cell"),
         ("/technicians/0/cost", json!(0), "technicians[0].cost: is 0; give 0.1 to 100"),
         ("/technicians/0/rating", json!(6), "technicians[0].rating: is 6; give 0 to 5"),
-        ("/stations/0/stock/-", json!({"part": "fan", "quantity": 2}), "stations[0].stock[1].id: \"fan\" is given twice"),
+        (
+            "/stations/0/stock/-",
+            json!({"part": "fan", "quantity": 2}),
+            "stations[0].stock[1].id: \"fan\" is given twice",
+        ),
         ("/travel", json!({"estimate": {"speed_kmh": 0}}), "travel.estimate.speed_kmh: is 0; give 1 to 200"),
-        ("/travel", json!({"estimate": {"speed_by_hour": [1, 2]}}), "travel.estimate.speed_by_hour (numbers): is 2; give 24"),
-        ("/travel", json!({"matrix": {"places": [], "durations_s": []}}), "travel.matrix.places: \"52.5, 13.4\" is no known"),
-        ("/travel", json!({"matrix": {"places": [{"lat": 1, "lon": 1}], "durations_s": [[-1]]}}), "travel.matrix.durations_s[0][0]: is -1"),
-        ("/travel", json!({"matrix": {"places": [{"lat": 1, "lon": 1}], "durations_s": []}}), "travel.matrix.durations_s (rows): is 0"),
+        (
+            "/travel",
+            json!({"estimate": {"speed_by_hour": [1, 2]}}),
+            "travel.estimate.speed_by_hour (numbers): is 2; give 24",
+        ),
+        (
+            "/travel",
+            json!({"matrix": {"places": [], "durations_s": []}}),
+            "travel.matrix.places: \"52.5, 13.4\" is no known",
+        ),
+        (
+            "/travel",
+            json!({"matrix": {"places": [{"lat": 1, "lon": 1}], "durations_s": [[-1]]}}),
+            "travel.matrix.durations_s[0][0]: is -1",
+        ),
+        (
+            "/travel",
+            json!({"matrix": {"places": [{"lat": 1, "lon": 1}], "durations_s": []}}),
+            "travel.matrix.durations_s (rows): is 0",
+        ),
         ("/objective", json!({"overtime": -1}), "objective.overtime: is -1; give 0 to 100"),
     ];
     for (pointer, value, expected) in table {
@@ -77,7 +113,10 @@ fn what_is_wrong_is_named_by_its_field() {
         ("3", "problem: invalid type: integer `3`, expected struct Problem"),
         ("{} {}", "problem: trailing characters"),
         (r#"{"now": NaN}"#, "now: expected"),
-        (r#"{"orders": [{"id": "W1", "place": {"lat": 1e999, "lon": 0}}]}"#, "orders[0].place.lat: number out of range"),
+        (
+            r#"{"orders": [{"id": "W1", "place": {"lat": 1e999, "lon": 0}}]}"#,
+            "orders[0].place.lat: number out of range",
+        ),
     ] {
         let error = Problem::from_json(text).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{text}: {error:?} instead of {expected:?}");

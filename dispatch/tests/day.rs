@@ -32,7 +32,7 @@ fn draw_event(draw: &mut Draw, board: &Board, number: usize) -> Event {
         let mut order = WorkOrder::new(format!("N{number}"), *known, draw.int(0, 3600) as u32);
         order.priority = if draw.chance(30) { Priority::Urgent } else { Priority::Normal };
         order.windows = if draw.chance(50) { vec![Window::new(opens, opens + 7200)] } else { Vec::new() };
-        return Event::Order(order);
+        return Event::Order(Box::new(order));
     }
     let order = problem.orders[draw.int(0, orders) as usize].id.clone();
     let technician = problem.technicians[draw.int(0, technicians) as usize].id.clone();
@@ -76,7 +76,7 @@ fn candidates_are_what_the_plan_can_hold() {
             // Not the best only: any candidate must hold.
             let Some(pick) = found.ranked.get(number % found.ranked.len().max(1)) else { continue };
             let (technician, id) = (pick.technician.clone(), order.id.clone());
-            board.insert(order, &technician).unwrap();
+            board.insert(*order, &technician).unwrap();
             let plan = checked(&board, seed, "an insertion");
             let (route, _) = plan.visit(&id).unwrap_or_else(|| panic!("seed {seed}: {id} is not in the plan"));
             assert_eq!(route.technician, technician, "seed {seed}");
@@ -93,7 +93,7 @@ fn a_plan_is_published_only_from_the_present_version() {
     let stale = board.search(&Limits::iterations(100)).unwrap();
     assert!(!board.is_search_due(Time(90_000), Debounce::default()), "nothing has changed");
     let now = board.problem().now;
-    board.handle(&Event::Order(order), now).unwrap();
+    board.handle(&Event::Order(Box::new(order)), now).unwrap();
     let conflict = board.publish(&stale).unwrap_err();
     assert_eq!((conflict.expected, conflict.found), (0, 1));
     assert!(!board.is_search_due(Time(now.0 + 4), Debounce::default()), "it may go on");

@@ -19,7 +19,11 @@ fn check(seeds: std::ops::Range<u64>, iterations: u64, detours_cost: bool) {
         let json = generator::problem(seed, detours_cost);
         let (_, plan) = planned(&json, iterations);
         let violations = checker::violations(&json, &serde_json::to_value(&plan).unwrap());
-        assert!(violations.is_empty(), "seed {seed}: {violations:#?}\n{json}\n{}", serde_json::to_string(&plan).unwrap());
+        assert!(
+            violations.is_empty(),
+            "seed {seed}: {violations:#?}\n{json}\n{}",
+            serde_json::to_string(&plan).unwrap()
+        );
         served += plan.totals.served;
         unserved += plan.unassigned.len() as u32;
     }

@@ -14,6 +14,8 @@ mod recreate;
 mod ruin;
 mod search;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use network::{Arc, NONE, Network, Node};
 pub use plan::{Plan, Route, Score, Stop};

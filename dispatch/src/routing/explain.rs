@@ -132,8 +132,7 @@ pub(crate) fn unassigned(compiled: &Compiled<'_>, found: &engine::Plan) -> Vec<U
 fn explain(compiled: &Compiled<'_>, found: &engine::Plan, order: usize, with_remedies: bool) -> Unassigned {
     let by_technician = broken_by_technician(compiled, order);
     let reasons = reasons(&by_technician.iter().map(|(_, broken)| *broken).collect::<Vec<_>>());
-    let remedies =
-        if with_remedies { remedy::remedies(compiled, found, order, &by_technician) } else { Vec::new() };
+    let remedies = if with_remedies { remedy::remedies(compiled, found, order, &by_technician) } else { Vec::new() };
     let work_order = &compiled.problem.orders[order];
     Unassigned {
         order: work_order.id.clone(),

@@ -132,7 +132,7 @@ pub struct Job {
     pub load: Vec<i32>,
     /// Tools and parts it takes. `None`: none.
     pub needs: Option<Needs>,
-    /// A visit that is already begun or promised to a vehicle.
+    /// A visit that is already begun or promised to a vehicle. If it does not fit it is unserved.
     pub pinned: Option<Pin>,
 }
 
@@ -292,7 +292,8 @@ impl Model {
 
     /// One window for each job, no breaks.
     pub(crate) fn is_plain(&self) -> bool {
-        self.jobs.iter().all(|job| job.windows.len() == 1) && self.vehicles.iter().all(|vehicle| vehicle.breaks.is_empty())
+        self.jobs.iter().all(|job| job.windows.len() == 1)
+            && self.vehicles.iter().all(|vehicle| vehicle.breaks.is_empty())
     }
 
     /// Capacity dimensions, and kinds of spare parts.

@@ -241,9 +241,8 @@ impl Board {
 
     /// Whether it is time to search: nothing has changed for a while, or much has for long.
     pub fn is_search_due(&self, now: Time, debounce: Debounce) -> bool {
-        self.changed.is_some_and(|(first, last)| {
-            now.0 - last.0 >= debounce.quiet_s || now.0 - first.0 >= debounce.at_most_s
-        })
+        self.changed
+            .is_some_and(|(first, last)| now.0 - last.0 >= debounce.quiet_s || now.0 - first.0 >= debounce.at_most_s)
     }
 
     fn touch(&mut self) {
@@ -380,7 +379,8 @@ impl Stock {
 }
 
 fn has(books: &HashMap<(usize, crate::id::PartId), i64>, at: usize, needs: &[PartNeed]) -> bool {
-    let enough = |need: &PartNeed| books.get(&(at, need.part.clone())).is_some_and(|left| *left >= need.quantity.into());
+    let enough =
+        |need: &PartNeed| books.get(&(at, need.part.clone())).is_some_and(|left| *left >= need.quantity.into());
     needs.iter().all(enough)
 }
 

@@ -209,8 +209,7 @@ pub(crate) fn totals(compiled: &Compiled<'_>, routes: &[Route]) -> Totals {
             is_served[order] = true;
             totals.served += 1;
             totals.expected_late += visit.lateness_risk;
-            totals.cost_s +=
-                preference_s(problem, &problem.orders[order], &problem.technicians[technician], worked);
+            totals.cost_s += preference_s(problem, &problem.orders[order], &problem.technicians[technician], worked);
             totals.moved += u32::from(is_moved(problem, order, route, visit));
         }
     }

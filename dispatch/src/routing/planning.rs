@@ -2,11 +2,11 @@
 
 use super::engine::{self, Settings};
 use super::explain;
+use super::index_by;
 use super::plan::{self, PickUp, Plan, Stop, Totals};
 use super::problem::Problem;
 use super::rules::{Compiled, Supply};
 use super::travel::{Roads, roads};
-use super::index_by;
 use crate::error::InputError;
 use crate::id::OrderId;
 
@@ -98,7 +98,9 @@ fn search(
 /// Promised orders that were not served.
 fn broken_promises(problem: &Problem, found: &engine::Plan) -> Vec<usize> {
     let unserved = found.unserved.iter().map(|job| *job as usize);
-    unserved.filter(|order| problem.orders[*order].promised.is_some() && problem.orders[*order].begun.is_none()).collect()
+    unserved
+        .filter(|order| problem.orders[*order].promised.is_some() && problem.orders[*order].begun.is_none())
+        .collect()
 }
 
 fn told(compiled: &Compiled<'_>, found: &engine::Plan, from: Option<&Plan>) -> Plan {
@@ -167,14 +169,18 @@ pub struct Preview {
 pub fn preview(changed: &Problem, present: &Plan, limits: &Limits<'_>) -> Result<Preview, InputError> {
     let after = plan(changed, limits, Some(present))?;
     let who = |plan: &Plan| -> ByOrder {
-        let visits = plan.routes.iter().flat_map(|route| route.visits().map(|visit| (visit.order.clone(), route.technician.clone())));
+        let visits = plan
+            .routes
+            .iter()
+            .flat_map(|route| route.visits().map(|visit| (visit.order.clone(), route.technician.clone())));
         visits.collect()
     };
     let (old, new) = (who(present), who(&after));
     let only_in = |one: &ByOrder, other: &ByOrder| -> Vec<OrderId> {
         one.keys().filter(|order| !other.contains_key(*order)).cloned().collect()
     };
-    let reassigned = new.iter().filter(|(order, technician)| old.get(*order).is_some_and(|before| before != *technician));
+    let reassigned =
+        new.iter().filter(|(order, technician)| old.get(*order).is_some_and(|before| before != *technician));
     Ok(Preview {
         before: present.totals.clone(),
         after: after.totals.clone(),

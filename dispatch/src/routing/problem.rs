@@ -127,7 +127,15 @@ pub struct Objective {
 impl Default for Objective {
     /// Assumptions, all of the order of a short detour; an operator sets its own.
     fn default() -> Self {
-        Self { overtime: 1.5, lateness_s: 600.0, continuity_s: 120.0, rating_s: 60.0, moved_s: 900.0, fairness_s: 60.0, spread: 0.2 }
+        Self {
+            overtime: 1.5,
+            lateness_s: 600.0,
+            continuity_s: 120.0,
+            rating_s: 60.0,
+            moved_s: 900.0,
+            fairness_s: 60.0,
+            spread: 0.2,
+        }
     }
 }
 

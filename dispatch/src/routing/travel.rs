@@ -67,7 +67,8 @@ impl Globe {
     }
 
     fn cell_factor(&self, place: Place) -> f64 {
-        let cell = self.resolution.and_then(|resolution| Some(LatLng::new(place.lat, place.lon).ok()?.to_cell(resolution)));
+        let cell =
+            self.resolution.and_then(|resolution| Some(LatLng::new(place.lat, place.lon).ok()?.to_cell(resolution)));
         cell.and_then(|cell| self.factors.get(&cell).copied()).unwrap_or(1.0)
     }
 

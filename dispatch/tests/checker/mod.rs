@@ -114,7 +114,9 @@ impl<'v> Check<'v> {
             let id = text(&visit["order"]);
             let Some(order) = self.orders.get(&id).copied() else { continue };
             if order["begun"].is_object() {
-                self.must(order["begun"]["technician"] == name.as_str(), || format!("{id} begun by another than {name}"));
+                self.must(order["begun"]["technician"] == name.as_str(), || {
+                    format!("{id} begun by another than {name}")
+                });
                 continue;
             }
             let holds = |list: &Value, item: &Value| array(list).contains(item);
@@ -167,17 +169,28 @@ impl<'v> Check<'v> {
         }
         let home = if technician["end"].is_object() { &technician["end"] } else { &technician["start"] };
         let back = int(&route["back"]);
-        travelled += self.leg(&format!("{name} at the end"), (place, home), (free, back), &pauses, int(&route["back_travel_s"]));
+        travelled +=
+            self.leg(&format!("{name} at the end"), (place, home), (free, back), &pauses, int(&route["back_travel_s"]));
         self.must(travelled == int(&route["travel_s"]), || format!("{name}: travel_s is not the sum of the legs"));
         let over = (back - int(&shift["end"])).max(0);
         self.must(over == int(&route["overtime_s"]), || format!("{name}: overtime is {over}"));
         // Work that has begun is finished, whatever overtime that takes.
-        let only_begun = begun.is_some() && array(&route["stops"]).iter().all(|stop| stop["order"].as_str() == begun || stop["kind"] == "break");
-        self.must(over <= int(&shift["overtime_s"]) || only_begun, || format!("{name}: {over} s of overtime are too many"));
+        let only_begun = begun.is_some()
+            && array(&route["stops"]).iter().all(|stop| stop["order"].as_str() == begun || stop["kind"] == "break");
+        self.must(over <= int(&shift["overtime_s"]) || only_begun, || {
+            format!("{name}: {over} s of overtime are too many")
+        });
     }
 
     /// One leg: long enough for the way and the breaks in it. Returns what it says it takes.
-    fn leg(&mut self, what: &str, ends: (&Value, &Value), (free, arrive): (i64, i64), pauses: &[(i64, i64)], said: i64) -> i64 {
+    fn leg(
+        &mut self,
+        what: &str,
+        ends: (&Value, &Value),
+        (free, arrive): (i64, i64),
+        pauses: &[(i64, i64)],
+        said: i64,
+    ) -> i64 {
         let (mut clock, mut leave) = (free, free);
         let mut resting = 0;
         for (from, to) in pauses {
@@ -247,7 +260,9 @@ impl<'v> Check<'v> {
                 used[i] = true;
             }
             let due = leave <= until && back > until && until >= now.max(int(&shift["start"]));
-            self.must(found.is_some() || !due || has_begun, || format!("{}: no break {from}-{until}", route["technician"]));
+            self.must(found.is_some() || !due || has_begun, || {
+                format!("{}: no break {from}-{until}", route["technician"])
+            });
         }
         self.must(used.iter().all(|used| *used), || format!("{}: a break that is not due", route["technician"]));
     }

@@ -100,7 +100,8 @@ impl Map {
         let ends = plan.routes.iter().flat_map(|route| [route.start, route.end]);
         let places: Vec<Place> = stops.chain(ends).chain(plan.unassigned.iter().map(|left| left.place)).collect();
         let range = |of: fn(&Place) -> f64| {
-            let (low, high) = places.iter().map(of).fold((f64::MAX, f64::MIN), |(low, high), x| (low.min(x), high.max(x)));
+            let (low, high) =
+                places.iter().map(of).fold((f64::MAX, f64::MIN), |(low, high), x| (low.min(x), high.max(x)));
             if low <= high { (low, high.max(low + 1e-4)) } else { (0.0, 1e-4) }
         };
         let ((west, east), (south, north)) = (range(|place| place.lon), range(|place| place.lat));
@@ -251,7 +252,10 @@ impl Gantt {
         {
             let (open, close) = (self.x(visit.window.start), self.x(visit.window.end));
             let bar = y + 17.5;
-            let _ = writeln!(text, "<path d=\"M{open:.1} {bar:.1}v-2v2H{close:.1}v-2\" fill=\"none\" stroke=\"{colour}\"/>");
+            let _ = writeln!(
+                text,
+                "<path d=\"M{open:.1} {bar:.1}v-2v2H{close:.1}v-2\" fill=\"none\" stroke=\"{colour}\"/>"
+            );
         }
         let letters = ((to - from - 4.0) / LETTER).max(0.0) as usize;
         if label.chars().count() <= letters {

@@ -140,7 +140,8 @@ fn describe_stop(stop: &Stop) -> String {
             format!("{} - {}  {} ({way} min away{wait}{risk}{parts})", visit.start, visit.end, visit.order)
         }
         Stop::PickUp(pick_up) => {
-            let parts: Vec<String> = pick_up.parts.iter().map(|need| format!("{} × {}", need.quantity, need.part)).collect();
+            let parts: Vec<String> =
+                pick_up.parts.iter().map(|need| format!("{} × {}", need.quantity, need.part)).collect();
             let (way, wait) = (minutes(pick_up.travel_s), wait(&pick_up.arrive, &pick_up.start));
             let (start, end, station) = (pick_up.start, pick_up.end, &pick_up.station);
             format!("{start} - {end}  picks up {} at {station} ({way} min away{wait})", parts.join(", "))

@@ -159,8 +159,12 @@ impl<'m> Day<'m> {
         (0..).zip(&self.numbers).for_each(|(known, &job)| index[job as usize] = known);
         let warm = renumbered(plan, &index);
         let iterations = Some(self.arguments.effort * effort * self.arguments.every as u64);
-        let settings =
-            Settings { seed: self.arguments.seed + self.numbers.len() as u64, iterations, warm: Some(&warm), ..Settings::default() };
+        let settings = Settings {
+            seed: self.arguments.seed + self.numbers.len() as u64,
+            iterations,
+            warm: Some(&warm),
+            ..Settings::default()
+        };
         let found = solve(&self.known, &settings, &|_| 0.0)?.plan;
         for job in found.routes.iter().flat_map(Route::jobs) {
             self.known.jobs[job as usize].tier = 0;

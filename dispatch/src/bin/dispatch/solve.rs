@@ -1,11 +1,13 @@
 //! `dispatch solve`: plans an instance file of the literature.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use dispatch::routing::engine::{Outcome, Settings, solve};
+use dispatch::routing::engine::{Outcome, Settings, Stop, solve};
 use serde::Serialize;
 
 use crate::formats::{self, Instance};
@@ -40,6 +42,19 @@ struct Answer {
     unserved: Vec<u32>,
     seconds: f64,
     iterations: u64,
+    /// Where vehicles differ or visit the depot: the vehicle of each route, counted from 1, and its visits
+    /// with 0 for the depot.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    visits: Vec<Visits>,
+    /// Working time, in the file's unit, where that is what is minimised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Visits {
+    vehicle: usize,
+    visits: Vec<u32>,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -55,8 +70,17 @@ pub fn run(arguments: &Solve) -> Result<()> {
     let name = arguments.file.display().to_string();
     let text = std::fs::read_to_string(&arguments.file).with_context(|| format!("reading {name}"))?;
     let instance = formats::read(&name, &text)?;
-    let progress = |_| {
-        if arguments.iterations.is_some() { 0.0 } else { begun.elapsed().as_secs_f64() / arguments.seconds }
+    let shown = AtomicU64::new(0);
+    let terminal = std::io::stderr().is_terminal();
+    let progress = |iterations: u64| {
+        let elapsed = begun.elapsed();
+        // One line, a few times a second.
+        if terminal
+            && shown.fetch_max(elapsed.as_millis() as u64 / 250, Ordering::Relaxed) < elapsed.as_millis() as u64 / 250
+        {
+            eprint!("\r{:.1} s, {iterations} iterations ", elapsed.as_secs_f64());
+        }
+        if arguments.iterations.is_some() { 0.0 } else { elapsed.as_secs_f64() / arguments.seconds }
     };
     let settings = Settings {
         seed: arguments.seed,
@@ -65,6 +89,9 @@ pub fn run(arguments: &Solve) -> Result<()> {
         ..Settings::default()
     };
     let outcome = solve(&instance.model, &settings, &progress).with_context(|| name.clone())?;
+    if terminal {
+        eprintln!();
+    }
     let answer = answer(&instance, &outcome, begun.elapsed().as_secs_f64());
     if arguments.json {
         println!("{}", serde_json::to_string(&answer)?);
@@ -84,7 +111,17 @@ fn answer(instance: &Instance, outcome: &Outcome, seconds: f64) -> Answer {
         unserved: plan.unserved.iter().map(|&job| number(job)).collect(),
         seconds,
         iterations: outcome.iterations,
+        visits: if instance.differing { visits(instance, outcome) } else { Vec::new() },
+        duration: instance.duration(plan),
     }
+}
+
+fn visits(instance: &Instance, outcome: &Outcome) -> Vec<Visits> {
+    let number = |stop: &Stop| stop.job.map_or(0, |job| instance.numbers[job as usize]);
+    let routes = outcome.plan.routes.iter().enumerate().filter(|(_, route)| !route.stops.is_empty());
+    routes
+        .map(|(index, route)| Visits { vehicle: index + 1, visits: route.stops.iter().map(number).collect() })
+        .collect()
 }
 
 fn print(answer: &Answer) {

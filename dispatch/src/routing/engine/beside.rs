@@ -7,6 +7,9 @@ use super::state::{Insertion, RouteState, Swift};
 /// Probability of overlooking a place, so that greedy insertion does not always end alike.
 const BLINK: f64 = 0.01;
 
+/// Most jobs to look through one by one for the place of another.
+const MOST_TO_SCAN: usize = 6_000;
+
 /// Counts down to the next place that is overlooked: geometric steps instead of a draw for each.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Blinks(u32);
@@ -26,7 +29,13 @@ impl Blinks {
 impl RouteState<'_> {
     /// The cheapest place of an absent job before or after one of its neighbours, or on one of
     /// the given vehicles, which stand empty.
-    pub(crate) fn best_beside(&self, job: Node, empty: &[u32], blinks: &mut Blinks, random: &mut Random) -> Option<Insertion> {
+    pub(crate) fn best_beside(
+        &self,
+        job: Node,
+        empty: &[u32],
+        blinks: &mut Blinks,
+        random: &mut Random,
+    ) -> Option<Insertion> {
         let mut best = match self.swift(job) {
             Some(swift) => self.swift_beside(job, &swift, blinks, random),
             None => self.any_beside(job, blinks, random),
@@ -43,25 +52,31 @@ impl RouteState<'_> {
         // Neighbours that fit nowhere must not open a route that a longer detour would save.
         match &best {
             Some(found) if self.jobs_on(found.vehicle) > 0 => best,
-            Some(found) => self.best_anywhere(job, found.cost).or(best),
+            Some(found) if self.network.jobs() <= MOST_TO_SCAN => self.best_anywhere(job, found.cost).or(best),
+            Some(_) => best,
             None => best,
         }
     }
 
-    /// The cheapest place below `bound` after any job.
-    fn best_anywhere(&self, job: Node, bound: i64) -> Option<Insertion> {
+    /// The cheapest place below `bound` on any route that has jobs.
+    pub(crate) fn best_anywhere(&self, job: Node, bound: i64) -> Option<Insertion> {
         let (guest, swift) = (self.guest(job), self.swift(job));
         let (mut bound, mut best) = (bound, None);
-        for after in 0..self.network.jobs() as u32 {
+        // The starts are numbered after the jobs.
+        for after in 0..self.network.end(0) {
             let cost = match &swift {
                 Some(swift) => self.price(swift, self.visit(after)),
                 None => self.test_below(&guest, after, bound).map_or(i64::MAX, |found| found.cost),
             };
-            if cost < bound {
+            if cost < bound && self.jobs_on(self.visit(after).route) > 0 && self.may_stand(&swift, after) {
                 (bound, best) = (cost, Some(after));
             }
         }
         self.test_below(&guest, best?, i64::MAX)
+    }
+
+    fn may_stand(&self, swift: &Option<Swift<'_>>, after: Node) -> bool {
+        swift.as_ref().is_none_or(|swift| self.admits(swift, after))
     }
 
     fn any_beside(&self, job: Node, blinks: &mut Blinks, random: &mut Random) -> Option<Insertion> {
@@ -80,12 +95,18 @@ impl RouteState<'_> {
         best
     }
 
-    fn swift_beside(&self, job: Node, swift: &Swift<'_>, blinks: &mut Blinks, random: &mut Random) -> Option<Insertion> {
+    fn swift_beside(
+        &self,
+        job: Node,
+        swift: &Swift<'_>,
+        blinks: &mut Blinks,
+        random: &mut Random,
+    ) -> Option<Insertion> {
         let near = &self.network.near;
         let (mut bound, mut place) = (i64::MAX, NONE);
         for beside in near.before(job) {
             let cost = self.price_after(swift, beside);
-            if cost < bound && !blinks.overlook(random) {
+            if cost < bound && self.admits(swift, beside.node) && !blinks.overlook(random) {
                 (bound, place) = (cost, beside.node);
             }
         }
@@ -94,7 +115,7 @@ impl RouteState<'_> {
             let previous = self.previous(beside.node);
             let after = if previous == NONE { beside.node } else { previous };
             let cost = self.price_before(swift, self.visit(after), beside);
-            if cost < bound && !blinks.overlook(random) {
+            if cost < bound && self.admits(swift, after) && !blinks.overlook(random) {
                 (bound, place) = (cost, after);
             }
         }

@@ -1,13 +1,16 @@
 //! For each job, which jobs are worth standing beside it.
 
 use super::network::{Network, Node};
+use crate::routing::model::Travel;
 
 /// Jobs kept as predecessors, and as successors, of one job.
 const BESIDE: usize = 40;
 /// Jobs kept as close by, for ruin.
 const AROUND: usize = 120;
-/// Jobs looked at around each, when there are too many to look at all.
+/// Jobs up to which neighbours are chosen from all.
 const LOOKED_AT: usize = 6_000;
+/// Pairs of jobs to look at where there are more.
+const MOST_PAIRS: usize = 36_000_000;
 /// Cost of one unit of waiting, in units of travel (Vidal et al. 2013, section 4.4).
 const WAITING: f64 = 0.2;
 
@@ -26,7 +29,8 @@ pub(crate) struct Neighbours {
     after: Lists<Beside>,
     around: Lists<Node>,
     /// Mean travel cost to the nearest neighbours: what a leg costs here.
-    pub leg: f64,}
+    pub leg: f64,
+}
 
 #[derive(Debug)]
 struct Lists<T> {
@@ -57,12 +61,13 @@ impl Neighbours {
     pub fn new(network: &Network<'_>, stop: &dyn Fn() -> bool) -> Self {
         let mut lists = Self::default();
         let jobs = network.jobs();
+        let vicinity = Vicinity::new(network);
         let (mut legs, mut count) = (0.0, 0.0);
         for job in 0..jobs as u32 {
-            if job % 16 == 0 && stop() {
+            if job.is_multiple_of(16) && stop() {
                 break;
             }
-            let others = candidates(network, job);
+            let others = vicinity.of(job);
             let mut around: Vec<(i32, Node)> =
                 others.clone().map(|other| (distance(network, job, other), other)).collect();
             nearest(&mut around, AROUND);
@@ -95,13 +100,51 @@ impl Neighbours {
     }
 }
 
-fn candidates(network: &Network<'_>, job: Node) -> impl Iterator<Item = Node> + Clone {
-    // With very many jobs the list holds neighbours by number: files list jobs by region more often
-    // than not, and the search still works with poor neighbours.
-    let (jobs, from) = (network.jobs() as u32, (job as usize).saturating_sub(LOOKED_AT / 2) as u32);
-    let to = if jobs as usize <= LOOKED_AT { jobs } else { jobs.min(from + LOOKED_AT as u32) };
-    let from = if jobs as usize <= LOOKED_AT { 0 } else { from };
-    (from..to).filter(move |&other| other != job)
+/// The jobs to choose neighbours from: all, or with very many those that stand close in an order
+/// that keeps what is close together.
+struct Vicinity {
+    order: Vec<Node>,
+    rank: Vec<u32>,
+    looked_at: usize,
+}
+
+impl Vicinity {
+    fn new(network: &Network<'_>) -> Self {
+        let jobs = network.jobs();
+        let mut order: Vec<Node> = (0..jobs as u32).collect();
+        let looked_at = if jobs <= LOOKED_AT { jobs } else { (MOST_PAIRS / jobs).max(4 * BESIDE) };
+        if looked_at < jobs
+            && let Travel::Plane { points, .. } = &network.model.travel
+        {
+            let codes = morton(points);
+            order.sort_unstable_by_key(|&job| codes[network.sites[job as usize].place as usize]);
+        }
+        let mut rank = vec![0; jobs];
+        order.iter().zip(0..).for_each(|(&job, at)| rank[job as usize] = at);
+        Self { order, rank, looked_at }
+    }
+
+    fn of(&self, job: Node) -> impl Iterator<Item = Node> + Clone + '_ {
+        let most = self.order.len() - self.looked_at;
+        let from = (self.rank[job as usize] as usize).saturating_sub(self.looked_at / 2).min(most);
+        self.order[from..from + self.looked_at].iter().copied().filter(move |&other| other != job)
+    }
+}
+
+/// Place of each point on the Z-order curve (Morton 1966) through their bounding box.
+fn morton(points: &[[f64; 2]]) -> Vec<u64> {
+    let spread = |axis: usize| {
+        let (low, high) = points
+            .iter()
+            .fold((f64::MAX, f64::MIN), |(low, high), point| (low.min(point[axis]), high.max(point[axis])));
+        points
+            .iter()
+            .map(|point| ((point[axis] - low) / (high - low).max(f64::MIN_POSITIVE) * 65_535.0) as u64)
+            .collect::<Vec<_>>()
+    };
+    let (x, y) = (spread(0), spread(1));
+    let bits = |value: u64| (0..16).fold(0, |code, bit| code | (value >> bit & 1) << (2 * bit));
+    x.into_iter().zip(y).map(|(x, y)| bits(x) | bits(y) << 1).collect()
 }
 
 fn distance(network: &Network<'_>, a: Node, b: Node) -> i32 {

@@ -2,7 +2,7 @@
 
 use super::neighbours::Neighbours;
 use crate::InputError;
-use crate::routing::model::{Break, Job, Model, Needs, Travel, Vehicle, VehicleSet, Window};
+use crate::routing::model::{Break, Job, Model, Needs, Vehicle, VehicleSet, Window};
 
 /// Places beyond which travel is computed when asked for, instead of from a table.
 const TABLE_PLACES: usize = 6_000;
@@ -148,8 +148,11 @@ impl<'m> Network<'m> {
             home: Vec::new(),
         };
         network.tables = network.tables();
-        network.swift =
-            network.plain && dimensions == 1 && !network.has_overtime && !network.has_duration && model.preference.is_empty();
+        network.swift = network.plain
+            && dimensions == 1
+            && !network.has_overtime
+            && !network.has_duration
+            && model.preference.is_empty();
         network.home = network.homes();
         network.near = Neighbours::new(&network, stop);
         Ok(network)
@@ -183,7 +186,8 @@ impl<'m> Network<'m> {
     /// The station of a stop.
     pub(crate) fn station(&self, node: Node) -> Option<u32> {
         let stop = (node as usize).checked_sub(self.jobs() + 2 * self.vehicles())?;
-        Some((stop % self.model.stations.len()) as u32)
+        let stations = self.model.stations.len();
+        if stop < self.vehicles() * stations { Some((stop % stations) as u32) } else { None }
     }
 
     /// Whether the node is a job.
@@ -221,7 +225,7 @@ impl<'m> Network<'m> {
     }
 
     fn tables(&self) -> Tables {
-        if self.places > TABLE_PLACES && matches!(self.model.travel, Travel::Plane { .. }) {
+        if self.places > TABLE_PLACES {
             return Tables::default();
         }
         let pairs = || (0..=self.nowhere).flat_map(|from| (0..=self.nowhere).map(move |to| (from, to)));
@@ -334,11 +338,12 @@ fn classes(model: &Model) -> Vec<u32> {
             words[index / 64] |= u64::from(set.contains(vehicle as u32)) << (index % 64);
         }
     }
-    let pinned: Vec<u32> = model.jobs.iter().filter_map(|job| job.pinned.map(|pin| pin.vehicle)).collect();
+    let mut pinned = vec![false; model.vehicles.len()];
+    model.jobs.iter().filter_map(|job| job.pinned).for_each(|pin| pinned[pin.vehicle as usize] = true);
     let mut first = std::collections::HashMap::new();
     (0..model.vehicles.len())
         .map(|index| {
-            let own = if model.preference.is_empty() && !pinned.contains(&(index as u32)) { 0 } else { index + 1 };
+            let own = if model.preference.is_empty() && !pinned[index] { 0 } else { index + 1 };
             *first.entry((&model.vehicles[index], &sets[index], own)).or_insert(index as u32)
         })
         .collect()

@@ -59,7 +59,7 @@ impl Recreate {
             let mut best = state.best_beside(job, &self.empty, &mut self.blinks, random);
             // A full search for all of very many that fit nowhere would cost more than it finds.
             if best.is_none() && (absent <= 10 || random.below(absent) < 10) {
-                best = state.best(job);
+                best = state.best_anywhere(job, i64::MAX);
             }
             if let Some(insertion) = best {
                 state.insert(&insertion);

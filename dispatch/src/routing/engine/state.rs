@@ -6,12 +6,13 @@ mod journal;
 mod span;
 mod supply;
 
-pub(crate) use insertion::Swift;
 pub use insertion::Insertion;
+pub(crate) use insertion::Swift;
 
+use super::clock::NEVER;
 use super::network::{NONE, Network, Node};
 use super::plan::{Plan, Route, Stop};
-use crate::routing::model::{LIMIT, TIERS, Vehicle};
+use crate::routing::model::{TIERS, Vehicle};
 use journal::Journal;
 use span::Span;
 
@@ -65,6 +66,8 @@ pub struct RouteState<'n> {
     supplied: Vec<u64>,
     /// Jobs that may not be moved, nor have anything put before them.
     fixed: Vec<bool>,
+    /// Whether pinned jobs are being placed; later they stay where they are, or absent.
+    pinning: bool,
     /// Waiting from a node on: a delay there arrives at the end lessened by it.
     idle: Vec<i32>,
     /// For each node the spans up to it and from it on; empty when durations cost nothing.
@@ -90,6 +93,7 @@ impl<'n> RouteState<'n> {
             supplied: if network.has_needs { vec![0; network.sites.len()] } else { Vec::new() },
             fixed: vec![false; network.sites.len()],
             spans: if network.has_duration { vec![<(Span, Span)>::default(); network.sites.len()] } else { Vec::new() },
+            pinning: true,
             absent: (0..jobs as u32).collect(),
             absent_at: (0..jobs as u32).collect(),
             cost: 0,
@@ -99,6 +103,7 @@ impl<'n> RouteState<'n> {
             state.open_route(vehicle);
         }
         state.place_pinned();
+        state.pinning = false;
         state
     }
 
@@ -122,18 +127,82 @@ impl<'n> RouteState<'n> {
         state
     }
 
+    /// Puts a list of nodes behind the pinned jobs of a route, all at once if that is feasible, else
+    /// one by one as far as they fit. The halves of a feasible route need not be feasible.
     fn append_route(&mut self, vehicle: u32, nodes: &[Node]) {
-        for &node in nodes {
+        let rest: Vec<Node> = nodes.iter().copied().filter(|&node| self.is_free(node, vehicle)).collect();
+        if self.lay(vehicle, &rest) {
+            return;
+        }
+        for &node in &rest {
             let last = self.visits[self.network.end(vehicle) as usize].prev;
-            if self.network.is_job(node) && !self.is_served(node) {
-                if let Some(insertion) = self.test(node, last) {
-                    self.insert(&insertion);
-                }
-            } else if let Some(station) = self.network.station(node) {
+            if let Some(station) = self.network.station(node) {
                 self.append_stop(vehicle, station, last);
+            } else if let Some(insertion) = self.test(node, last) {
+                self.insert(&insertion);
             }
         }
         self.drop_idle_stops(vehicle);
+    }
+
+    fn is_free(&self, node: Node, vehicle: u32) -> bool {
+        let at = node as usize;
+        let known = self.network.is_job(node)
+            || self.network.station(node).is_some_and(|station| self.network.stop(vehicle, station) == node);
+        known && self.visits[at].route == NONE
+    }
+
+    /// Links distinct nodes up at the end of a route, if that makes a feasible one.
+    fn lay(&mut self, vehicle: u32, nodes: &[Node]) -> bool {
+        let end = self.network.end(vehicle);
+        let mut last = self.visits[end as usize].prev;
+        if !self.can_lay(vehicle, last, nodes) {
+            return false;
+        }
+        self.touch(vehicle);
+        let first = last;
+        self.totals[vehicle as usize].travel -= i64::from(self.visits[last as usize].leg);
+        for &node in nodes.iter().chain([&end]) {
+            self.visits[node as usize].route = vehicle;
+            self.link(last, node);
+            self.totals[vehicle as usize].travel += i64::from(self.visits[last as usize].leg);
+            if self.network.is_job(node) {
+                self.put_on(node, vehicle);
+            }
+            last = node;
+        }
+        self.forward(first, nodes.len() as u32 + 1);
+        self.backward(end, nodes.len() as u32 + 1);
+        self.sum_cost(vehicle);
+        true
+    }
+
+    fn can_lay(&self, vehicle: u32, last: Node, nodes: &[Node]) -> bool {
+        let network = self.network;
+        let mut distinct = nodes.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let mut loads = vec![0i64; network.dimensions];
+        let mut depart = self.visits[last as usize].depart;
+        let mut place = last;
+        for &node in nodes.iter().chain([&network.end(vehicle)]) {
+            let arrival = network.arrive(vehicle, depart, network.arc(place, node).time);
+            let Some((_, left)) = network.serve(vehicle, node, arrival) else { return false };
+            (depart, place) = (left, node);
+            if network.is_job(node) {
+                let job = network.job(node);
+                loads.iter_mut().zip(&job.load).for_each(|(sum, load)| *sum += i64::from(*load));
+                if job.pinned.is_some() || !network.allows(node, vehicle) {
+                    return false;
+                }
+            }
+        }
+        let held = &self.loads[vehicle as usize * network.dimensions..];
+        let room = |(index, load): (usize, &i64)| {
+            let held = if network.dimensions == 1 { self.totals[vehicle as usize].load } else { held[index] };
+            load + i64::from(held) <= i64::from(network.vehicle(vehicle).capacity[index])
+        };
+        distinct.len() == nodes.len() && loads.iter().enumerate().all(room) && self.is_supplied(vehicle, nodes)
     }
 
     fn open_route(&mut self, vehicle: u32) {
@@ -157,7 +226,7 @@ impl<'n> RouteState<'n> {
             let last = self.visits[self.network.end(pin.vehicle) as usize].prev;
             if let Some(insertion) = self.test(job, last) {
                 self.insert(&insertion);
-                self.fixed[job as usize] = true;
+                insertion.stop.into_iter().chain([job]).for_each(|node| self.fixed[node as usize] = true);
             }
         }
     }
@@ -241,6 +310,9 @@ impl<'n> RouteState<'n> {
 
     /// Load of a route in one dimension.
     pub fn load(&self, vehicle: u32, dimension: usize) -> i32 {
+        if self.network.dimensions == 1 {
+            return self.totals[vehicle as usize].load;
+        }
         self.loads[vehicle as usize * self.network.dimensions + dimension]
     }
 
@@ -256,53 +328,54 @@ impl<'n> RouteState<'n> {
     /// Takes a job off its route. Pinned jobs stay.
     pub fn remove(&mut self, job: Node) {
         if self.is_served(job) && !self.fixed[job as usize] {
-            let route = self.visits[job as usize].route;
+            let prev = self.visits[job as usize].prev;
             self.remove_run(job, job);
-            self.drop_idle_stops(route);
+            self.drop_idle_stops(self.visits[prev as usize].route);
         }
     }
 
     /// Takes the jobs of a run off their route; stops among them stay.
     pub(crate) fn remove_jobs(&mut self, run: &[Node]) {
         for jobs in run.split(|&node| !self.network.is_job(node)) {
-            // Removing what came before may have taken these along.
-            let first = jobs.first().filter(|first| self.visits[**first as usize].route != NONE);
-            if let (Some(&first), Some(&last)) = (first, jobs.last()) {
+            // A removal may have taken more than it was asked to.
+            let first = jobs.iter().copied().find(|&job| self.is_served(job));
+            if let (Some(first), Some(&last)) = (first, jobs.last()) {
                 self.remove_run(first, last);
             }
         }
     }
 
-    /// Whether the rest of a route stays in time without the nodes from `first` to `last`.
-    ///
-    /// Where a detour is quicker than the direct way, as in the tables of road routers (they round,
-    /// and some ways are closed), it need not.
-    pub(crate) fn closes(&self, first: Node, last: Node) -> bool {
-        let prev = &self.visits[self.visits[first as usize].prev as usize];
-        let last = &self.visits[last as usize];
-        let next = &self.visits[last.next as usize];
-        let time = self.network.between(prev.place, next.place).time;
-        self.network.arrive(next.route, prev.depart, time) <= last.next_latest
+    /// Takes the nodes from `first` to `last` of one route off it, and as many after them as must
+    /// go with them: where travel breaks the triangle inequality, as rounding does, the next
+    /// visit can be too late without them. Nothing happens if not even that helps.
+    pub(crate) fn remove_run(&mut self, first: Node, mut last: Node) {
+        while !self.closes(first, last) {
+            let next = self.visits[last as usize].next;
+            // What follows a stop may need it.
+            if self.visits[next as usize].next == NONE || self.network.station(next).is_some() {
+                last = self.visits[self.network.end(self.visits[first as usize].route) as usize].prev;
+                if self.closes(first, last) {
+                    break;
+                }
+                return;
+            }
+            last = next;
+        }
+        self.cut(first, last);
     }
 
-    /// The run, or where the rest would be late without it: all from `first` on, and as much before
-    /// as it takes. (A stop within the rest may supply what comes after it, so nothing is kept.)
-    fn widened(&self, mut first: Node, last: Node) -> (Node, Node) {
-        if self.closes(first, last) {
-            return (first, last);
-        }
-        let last = self.visits[self.network.end(self.visits[first as usize].route) as usize].prev;
-        while !self.closes(first, last) && !self.fixed[self.visits[first as usize].prev as usize] {
-            first = self.visits[first as usize].prev;
-        }
-        (first, last)
+    /// Whether the route stays in time without the nodes from `first` to `last`.
+    pub(super) fn closes(&self, first: Node, last: Node) -> bool {
+        let prev = self.visits[first as usize].prev;
+        let Visit { next, next_latest, .. } = self.visits[last as usize];
+        let before = &self.visits[prev as usize];
+        let empties = before.prev == NONE && self.visits[next as usize].next == NONE;
+        let time = self.network.arc(prev, next).time;
+        empties || self.network.arrive(before.route, before.depart, time) <= next_latest
     }
 
-    /// Takes the nodes from `first` to `last` of one route off it, and more where the way past them
-    /// is too long.
-    pub(crate) fn remove_run(&mut self, first: Node, last: Node) {
+    pub(super) fn cut(&mut self, first: Node, last: Node) {
         let route = self.visits[first as usize].route;
-        let (first, last) = self.widened(first, last);
         self.touch(route);
         let prev = self.visits[first as usize].prev;
         let Visit { next, next_latest, .. } = self.visits[last as usize];
@@ -313,7 +386,6 @@ impl<'n> RouteState<'n> {
             self.totals[route as usize].travel -= i64::from(visit.leg);
             if self.network.is_job(node) {
                 self.take_off(node, route);
-                self.totals[route as usize].jobs -= 1;
             }
             self.visits[node as usize] = Visit::nowhere(visit.place);
             node = visit.next;
@@ -345,6 +417,7 @@ impl<'n> RouteState<'n> {
     fn account(&mut self, job: Node, route: u32, sign: i32) {
         let network = self.network;
         let total = &mut self.totals[route as usize];
+        total.jobs = total.jobs.wrapping_add_signed(sign);
         total.load += sign * network.sites[job as usize].load;
         total.preference += i64::from(sign) * network.preference(job, route);
         if network.dimensions > 1 {
@@ -371,9 +444,8 @@ impl<'n> RouteState<'n> {
             let time = self.network.between(before.place, visit.place).time;
             let arrival = self.network.arrive(visit.route, before.depart, time);
             let served = self.network.serve(visit.route, node, arrival);
-            // Late only between the two steps of putting in a stop and the job it serves, where the
-            // way from the stop straight on is longer than by the job.
-            let (_, depart) = served.unwrap_or((LIMIT, LIMIT));
+            // Only the end of an empty route can be out of reach.
+            let depart = served.map_or(NEVER, |(_, depart)| depart);
             let supplied = self.pass_supply(prev, node);
             if visit.depart == depart && !supplied && fresh == 0 {
                 break;

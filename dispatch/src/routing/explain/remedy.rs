@@ -100,7 +100,8 @@ impl fmt::Display for Change {
             Self::Exclusion { technician, .. } => write!(f, "lift the exclusion of {technician}"),
             Self::Capacity { technician } => write!(f, "let {technician} take one visit more"),
             Self::Parts { technician, parts } => {
-                let parts: Vec<String> = parts.iter().map(|need| format!("{} × {}", need.quantity, need.part)).collect();
+                let parts: Vec<String> =
+                    parts.iter().map(|need| format!("{} × {}", need.quantity, need.part)).collect();
                 write!(f, "bring {} into the van of {technician}", parts.join(", "))
             }
             Self::Overtime { technician, seconds, .. } => {
@@ -172,7 +173,8 @@ pub(super) fn remedies(
     by_technician: &[(usize, Broken)],
 ) -> Vec<Change> {
     let place = compiled.problem.orders[order].place;
-    let way = |duty: usize| compiled.roads.slowest(compiled.start(duty), place).map_or(f64::INFINITY, |way| way.seconds);
+    let way =
+        |duty: usize| compiled.roads.slowest(compiled.start(duty), place).map_or(f64::INFINITY, |way| way.seconds);
     let mut near: Vec<(usize, Broken)> = by_technician.iter().copied().filter(|(_, b)| b.count() <= 1).collect();
     near.sort_by(|a, b| way(a.0).total_cmp(&way(b.0)).then(a.0.cmp(&b.0)));
     near.truncate(MAX_ROUTES);
@@ -223,9 +225,7 @@ fn lifting(compiled: &Compiled<'_>, order: usize, duty: usize, rule: Rule) -> Op
         Rule::Skill => {
             Change::Skills { technician: who, missing: without(&order.skills, &|name| person.skills.contains(name)) }
         }
-        Rule::Certificate => {
-            Change::Certificates { technician: who, missing: without(&order.certificates, &holds) }
-        }
+        Rule::Certificate => Change::Certificates { technician: who, missing: without(&order.certificates, &holds) },
         Rule::Territory => {
             let cell = Territory::around(order.place, TERRITORY_RESOLUTION)?;
             Change::Territory { technician: who, cell: cell.to_string() }
@@ -287,8 +287,8 @@ fn is_full(compiled: &Compiled<'_>, found: &engine::Plan, duty: usize) -> bool {
 
 /// The routes with the order at each position that keep all windows (its own only if not `free`);
 /// the end of the shift is not looked at.
-fn trials<'t>(
-    compiled: &'t Compiled<'_>,
+fn trials(
+    compiled: &Compiled<'_>,
     found: &engine::Plan,
     order: usize,
     duty: usize,

@@ -229,7 +229,8 @@ impl Board {
             between_s: 0,
         };
         // The van's stock is counted for the first coming shift only.
-        let from_van = self.first_line[line.technician] == index && self.stock.van_has(line.technician, &ready.order.parts);
+        let from_van =
+            self.first_line[line.technician] == index && self.stock.van_has(line.technician, &ready.order.parts);
         if ready.order.parts.is_empty() || from_van {
             let (cost, fit) = line.best(&new, &self.ruler)?;
             return Some(self.candidate(ready.order, index, cost, &fit, None));
@@ -255,7 +256,14 @@ impl Board {
         })
     }
 
-    fn candidate(&self, order: &WorkOrder, index: usize, cost: f64, fit: &Fit, station: Option<usize>) -> Candidate<'_> {
+    fn candidate(
+        &self,
+        order: &WorkOrder,
+        index: usize,
+        cost: f64,
+        fit: &Fit,
+        station: Option<usize>,
+    ) -> Candidate<'_> {
         let line = &self.lines[index];
         let technician = &self.problem.technicians[line.technician];
         let preference_s = preference_s(&self.problem, order, technician, self.crew.mean_worked_s);

@@ -27,7 +27,10 @@ pub(crate) struct Ruler {
 
 enum Kind {
     /// Seconds a metre of the great circle, and a leg's fixed seconds.
-    Globe { pace: f64, stop_s: f64 },
+    Globe {
+        pace: f64,
+        stop_s: f64,
+    },
     Roads(Box<dyn Roads>),
 }
 
@@ -84,7 +87,6 @@ fn arc_m(a: &[f64; 3], b: &[f64; 3]) -> f64 {
     EARTH_RADIUS_M * 2.0 * (chord / 2.0).min(1.0).asin()
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,7 +98,8 @@ mod tests {
         let from = Place { lat: 52.5, lon: 13.4 };
         for (lat, lon) in [(52.5001, 13.4), (52.6, 13.9), (51.0, 11.0), (48.0, 2.0), (-30.0, 170.0), (-52.5, -166.6)] {
             let to = Place { lat, lon };
-            let (fast, exact) = (arc_m(&ruler.point(from).vector, &ruler.point(to).vector), distance_km(from, to) * 1e3);
+            let (fast, exact) =
+                (arc_m(&ruler.point(from).vector, &ruler.point(to).vector), distance_km(from, to) * 1e3);
             assert!((fast - exact).abs() < 1e-3 + exact * 1e-9, "{fast} {exact}");
         }
     }

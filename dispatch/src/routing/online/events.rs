@@ -12,7 +12,7 @@ use crate::routing::problem::{Assignment, Promise, Time, Window, WorkOrder};
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// A new order, promised at once in the cheapest place; an urgent one may push others out.
-    Order(WorkOrder),
+    Order(Box<WorkOrder>),
     /// A visit has begun.
     Begun {
         /// Which order.
@@ -84,7 +84,7 @@ impl Board {
     fn change(&mut self, event: &Event) -> Result<Effect, InputError> {
         match event {
             Event::Order(order) => {
-                self.add(order.clone())?;
+                self.add(WorkOrder::clone(order))?;
                 Ok(self.place_all(vec![(self.problem.orders.len() - 1) as u32]))
             }
             Event::Begun { order } => {
@@ -210,7 +210,8 @@ impl Board {
         if order.priority != Priority::Urgent {
             return None;
         }
-        let soft = |other: &WorkOrder| other.priority < order.priority && other.promised.is_none() && other.begun.is_none();
+        let soft =
+            |other: &WorkOrder| other.priority < order.priority && other.promised.is_none() && other.begun.is_none();
         let ready = self.ready(order);
         let windows = crate::routing::rules::windows(order, true, self.problem.span());
         let mut best: Option<(f64, u32)> = None;
@@ -244,7 +245,10 @@ impl Board {
         let mut node = self.order_node(order, None);
         let parts = self.problem.orders[order as usize].parts.clone();
         let window = node.windows[0];
-        if self.problem.orders[order as usize].promised.is_none() && node.windows.len() == 1 && window != self.problem.span() {
+        if self.problem.orders[order as usize].promised.is_none()
+            && node.windows.len() == 1
+            && window != self.problem.span()
+        {
             let promise = Promise { window, technician: None };
             self.problem.orders[order as usize].promised = Some(promise);
         }

@@ -64,7 +64,11 @@ pub(crate) struct Slot {
 pub(crate) enum Gap {
     Open,
     /// A break that begins from `from` to `until`.
-    Pause { from: i64, until: i64, duration: i64 },
+    Pause {
+        from: i64,
+        until: i64,
+        duration: i64,
+    },
     /// Nothing can be put in: the visit after it has begun, or several breaks stand there.
     Closed,
 }
@@ -173,7 +177,8 @@ impl Line {
             if a.depart > new.close || b.latest < new.open || a.gap == Gap::Closed {
                 continue;
             }
-            let outward = if ruler.is_symmetric && new.via.is_none() { to_new } else { ruler.seconds(new.point, &b.point) };
+            let outward =
+                if ruler.is_symmetric && new.via.is_none() { to_new } else { ruler.seconds(new.point, &b.point) };
             let detour_s = inward + new.between_s + outward - a.leg_s;
             let bound = best.as_ref().map_or(f64::INFINITY, |(cost, _)| *cost);
             if detour_s as f64 * new.rate >= bound {
@@ -264,7 +269,8 @@ fn rest(pauses: &mut &[Pause], arrive: i64, node: &Node) -> (i64, Gap) {
     while let Some(pause) = pauses.first() {
         let start = first_open(&node.windows, clock).unwrap_or(clock);
         let is_end = matches!(node.what, What::End);
-        let fits = if is_end { clock < pause.from } else { start < pause.from && start + node.service_s <= pause.until };
+        let fits =
+            if is_end { clock < pause.from } else { start < pause.from && start + node.service_s <= pause.until };
         if fits {
             break;
         }

@@ -33,7 +33,8 @@ impl Moment {
         let ahead = (self.mean - at) / deviation;
         let (below, density) = (standard().cdf(ahead), standard().pdf(ahead));
         let mean = self.mean * below + at * (1.0 - below) + deviation * density;
-        let square = (self.mean.powi(2) + self.variance) * below + at.powi(2) * (1.0 - below)
+        let square = (self.mean.powi(2) + self.variance) * below
+            + at.powi(2) * (1.0 - below)
             + (self.mean + at) * deviation * density;
         Self { mean, variance: (square - mean.powi(2)).max(0.0) }
     }

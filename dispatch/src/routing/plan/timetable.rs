@@ -124,7 +124,8 @@ impl<'c, 'p> Timetable<'c, 'p> {
         let none = Way { seconds: 0.0, metres: 0.0 };
         // The engine found the way passable; a router that answers otherwise now is shown as no time.
         let roads = self.compiled.roads;
-        let way = if self.is_cautious { roads.slowest(self.place, to) } else { roads.way(self.place, to, Time(self.clock)) };
+        let way =
+            if self.is_cautious { roads.slowest(self.place, to) } else { roads.way(self.place, to, Time(self.clock)) };
         let way = way.unwrap_or(none);
         let travel_s = whole(way.seconds);
         self.moment = self.moment.after(travel_s, self.compiled.problem.objective.spread);

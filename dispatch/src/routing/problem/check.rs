@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 use super::{
-    Break, CellSpeed, Estimate, MAX_ORDERS, MAX_PLACES, MAX_PLANNED, MAX_SHIFTS, MAX_STATIONS, Matrix, Objective, Problem, Promise,
-    Shift, Station, Technician, Time, Travel, Window, WorkOrder,
+    Break, CellSpeed, Estimate, MAX_ORDERS, MAX_PLACES, MAX_PLANNED, MAX_SHIFTS, MAX_STATIONS, Matrix, Objective,
+    Problem, Promise, Shift, Station, Technician, Time, Travel, Window, WorkOrder,
 };
 use crate::error::{InputError, Problem as Wrong, check_number};
 use crate::id::{TechnicianId, check_text};
@@ -318,11 +318,7 @@ fn unique<'a, R, I: Eq + Hash + ToString>(
     Ok(seen)
 }
 
-fn check_each<R>(
-    records: &[R],
-    list: &str,
-    check: impl Fn(&R) -> Result<(), InputError>,
-) -> Result<(), InputError> {
+fn check_each<R>(records: &[R], list: &str, check: impl Fn(&R) -> Result<(), InputError>) -> Result<(), InputError> {
     records.iter().enumerate().try_for_each(|(i, record)| check(record).map_err(|e| e.at(list, i)))
 }
 

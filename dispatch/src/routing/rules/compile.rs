@@ -46,7 +46,12 @@ impl<'p> Compiled<'p> {
     ///
     /// # Errors
     /// Too many stations with different arrival times of parts.
-    pub fn new(problem: &'p Problem, roads: &'p dyn Roads, released: &'p [usize], from: Option<&Plan>) -> Result<Self, InputError> {
+    pub fn new(
+        problem: &'p Problem,
+        roads: &'p dyn Roads,
+        released: &'p [usize],
+        from: Option<&Plan>,
+    ) -> Result<Self, InputError> {
         let count = supplies(problem).len();
         if count > MAX_STATIONS {
             let wrong = Wrong::TooMany { given: count, most: MAX_STATIONS };
@@ -54,7 +59,8 @@ impl<'p> Compiled<'p> {
         }
         let duties = duties(problem);
         let masks = Masks::new(problem, &duties);
-        let supplies = Supplies::new(problem, &by_rank(problem), &from.map_or_else(HashMap::new, |plan| held(problem, plan)));
+        let supplies =
+            Supplies::new(problem, &by_rank(problem), &from.map_or_else(HashMap::new, |plan| held(problem, plan)));
         let origin = problem.span().start.0;
         let spans = duties.iter().map(|duty| finish_begun(problem, roads, duty)).collect::<Result<Vec<_>, _>>()?;
         let stopped = duties.iter().zip(&spans).map(|(duty, span)| stopped(problem, roads, duty, *span)).collect();
@@ -160,8 +166,10 @@ impl<'p> Compiled<'p> {
     fn add_jobs(&mut self, places: &mut Places) {
         let mut sets: HashMap<VehicleSet, u32> = HashMap::new();
         for order in 0..self.problem.orders.len() {
-            let fits: Vec<u32> =
-                (0..self.duties.len()).filter(|duty| self.broken(order, *duty).is_none()).map(|duty| duty as u32).collect();
+            let fits: Vec<u32> = (0..self.duties.len())
+                .filter(|duty| self.broken(order, *duty).is_none())
+                .map(|duty| duty as u32)
+                .collect();
             let is_free = fits.len() == self.duties.len();
             let next = sets.len() as u32;
             let set = (!is_free).then(|| *sets.entry(fits.into_iter().collect()).or_insert(next));
@@ -205,7 +213,8 @@ impl<'p> Compiled<'p> {
         if parts.is_empty() {
             return None;
         }
-        let mut needs = Needs { tools: 0, parts: vec![0; self.supplies.kinds.len()], stations: self.supplies.of_order[order] };
+        let mut needs =
+            Needs { tools: 0, parts: vec![0; self.supplies.kinds.len()], stations: self.supplies.of_order[order] };
         for need in parts {
             match self.supplies.kinds.get(&need.part) {
                 Some(kind) => needs.parts[*kind] += need.quantity as i32,
@@ -260,9 +269,7 @@ fn stopped(problem: &Problem, roads: &dyn Roads, duty: &Duty, span: Window) -> B
     let breaks: i64 = duty.pauses(problem).iter().map(|pause| pause.duration).sum();
     match roads.slowest(duty.start(problem), home) {
         None => Broken::NO_WAY,
-        Some(way) => {
-            Broken::default().when(Broken::SHIFT, span.start.0 + whole(way.seconds) + breaks > span.end.0)
-        }
+        Some(way) => Broken::default().when(Broken::SHIFT, span.start.0 + whole(way.seconds) + breaks > span.end.0),
     }
 }
 
@@ -293,7 +300,8 @@ fn held(problem: &Problem, plan: &Plan) -> HashMap<usize, usize> {
     let orders = index_by(&problem.orders, |order| &order.id);
     let stations = index_by(&problem.stations, |station| &station.id);
     let visits = plan.routes.iter().flat_map(|route| route.visits());
-    let held = visits.filter_map(|visit| Some((*orders.get(&visit.order)?, *stations.get(visit.parts_from.as_ref()?)?)));
+    let held =
+        visits.filter_map(|visit| Some((*orders.get(&visit.order)?, *stations.get(visit.parts_from.as_ref()?)?)));
     held.collect()
 }
 

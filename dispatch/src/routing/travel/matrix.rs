@@ -35,7 +35,11 @@ struct ValhallaMatrix {
 #[serde(untagged)]
 enum ValhallaRows {
     Cells(Vec<Vec<ValhallaCell>>),
-    Tables { durations: Rows, #[serde(default)] distances: Rows },
+    Tables {
+        durations: Rows,
+        #[serde(default)]
+        distances: Rows,
+    },
 }
 
 #[derive(Deserialize)]

@@ -61,9 +61,6 @@ fn a_bad_answer_is_refused_with_its_place() {
     let error = |answer: &str| osrm_table(answer, &[BERLIN, POTSDAM]).unwrap_err().to_string();
     assert_eq!(error(r#"{"code":"NoTable","message":"too big"}"#), "code: NoTable: too big");
     assert_eq!(error(r#"{"code":"Ok","durations":[[0]]}"#), "durations_s (rows): is 1; give 2 to 2");
-    assert_eq!(
-        error(r#"{"code":"Ok","durations":[[0,-1],[1,0]]}"#),
-        "durations_s[0][1]: is -1; give 0 to 604800"
-    );
+    assert_eq!(error(r#"{"code":"Ok","durations":[[0,-1],[1,0]]}"#), "durations_s[0][1]: is -1; give 0 to 604800");
     assert!(error("<html>").starts_with("answer: expected value"));
 }

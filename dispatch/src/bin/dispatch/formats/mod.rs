@@ -17,12 +17,20 @@ pub struct Instance {
     pub numbers: Vec<u32>,
     /// Units of cost in one unit of the file.
     pub scale: f64,
+    /// Whether it matters which vehicle has which route.
+    pub differing: bool,
 }
 
 impl Instance {
     /// Travel cost of a plan in the file's unit.
     pub fn distance(&self, plan: &Plan) -> f64 {
         plan.travel as f64 / self.scale
+    }
+
+    /// Working time of a plan in the file's unit, if that is what is minimised.
+    pub fn duration(&self, plan: &Plan) -> Option<f64> {
+        let timed = self.model.vehicles.iter().any(|vehicle| vehicle.duration_rate > 0);
+        timed.then(|| plan.cost as f64 / self.scale)
     }
 }
 

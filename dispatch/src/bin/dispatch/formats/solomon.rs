@@ -46,6 +46,7 @@ pub fn read(file: &str, text: &str) -> Result<Instance> {
         },
         numbers: customers.iter().map(|row| row.number).collect(),
         scale: SCALE,
+        differing: false,
     })
 }
 

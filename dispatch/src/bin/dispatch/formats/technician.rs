@@ -40,18 +40,24 @@ pub fn read(file: &str, text: &str) -> Result<Instance> {
     }
     let tiers = tiers(&job_rows);
     let (vehicle_sets, set_of) = sets(&job_rows, &technician_rows);
+    let any_load = job_rows.iter().any(|row| row[4] != 0);
     let model = Model {
         travel: Travel::Table { places: u32::try_from(places)?, time, cost: Vec::new() },
-        jobs: job_rows.iter().zip(set_of).map(|(row, set)| job(row, set, &tiers)).collect(),
-        vehicles: technician_rows.iter().map(vehicle).collect(),
+        jobs: job_rows.iter().zip(set_of).map(|(row, set)| job(row, set, &tiers, any_load)).collect(),
+        vehicles: technician_rows.iter().map(|row| vehicle(row, any_load)).collect(),
         vehicle_sets,
         ..Model::default()
     };
     // A job's number is its place, as in the file.
-    Ok(Instance { numbers: job_rows.iter().map(|row| row[0] as u32).collect(), model, scale: 1.0 })
+    Ok(Instance { numbers: job_rows.iter().map(|row| row[0] as u32).collect(), model, scale: 1.0, differing: true })
 }
 
-fn take<'a>(rows: &mut impl Iterator<Item = Line<'a>>, file: &str, count: usize, expected: &str) -> Result<Vec<[i32; 7]>> {
+fn take<'a>(
+    rows: &mut impl Iterator<Item = Line<'a>>,
+    file: &str,
+    count: usize,
+    expected: &str,
+) -> Result<Vec<[i32; 7]>> {
     let mut taken = Vec::new();
     for _ in 0..count {
         let line = rows.next().ok_or_else(|| ends(file, expected))?;
@@ -97,7 +103,7 @@ fn tiers(jobs: &[[i32; 7]]) -> Vec<i32> {
     priorities
 }
 
-fn job(row: &[i32; 7], set: u32, tiers: &[i32]) -> Job {
+fn job(row: &[i32; 7], set: u32, tiers: &[i32], any_load: bool) -> Job {
     let [place, service, open, close, load, _, priority] = *row;
     Job {
         place: place as u32,
@@ -105,13 +111,17 @@ fn job(row: &[i32; 7], set: u32, tiers: &[i32]) -> Job {
         windows: vec![Window { open, close }],
         tier: tiers.iter().position(|&other| other <= priority).unwrap_or(tiers.len() - 1) as u8,
         vehicles: Some(set),
-        load: vec![load, 1],
+        load: if any_load { vec![1, load] } else { vec![1] },
         needs: None,
         pinned: None,
     }
 }
 
-fn vehicle(row: &[i32; 7]) -> Vehicle {
+fn vehicle(row: &[i32; 7], any_load: bool) -> Vehicle {
     let [start, end, from, until, capacity, _, jobs] = *row;
-    Vehicle { end: Some(end as u32), capacity: vec![capacity, jobs], ..Vehicle::new(start as u32, from, until) }
+    Vehicle {
+        end: Some(end as u32),
+        capacity: if any_load { vec![jobs, capacity] } else { vec![jobs] },
+        ..Vehicle::new(start as u32, from, until)
+    }
 }

@@ -41,6 +41,7 @@ pub fn read(file: &str, text: &str) -> Result<Instance> {
         numbers: requests.iter().map(|row| row.id).collect(),
         model: model(&depot, &technicians, &requests),
         scale: SCALE,
+        differing: true,
     })
 }
 
@@ -84,7 +85,8 @@ impl Row {
         let head: Option<Vec<f64>> =
             sections.next().unwrap_or_default().split_whitespace().map(|word| word.parse().ok()).collect();
         let Some([id, x, y, begin, end, service]) = head.as_deref() else { return Err(wrong()) };
-        let good = [x, y, begin, end, service].into_iter().all(|value| value.abs() < 1e5) && begin <= end && *service >= 0.0;
+        let good =
+            [x, y, begin, end, service].into_iter().all(|value| value.abs() < 1e5) && begin <= end && *service >= 0.0;
         if !good {
             return Err(line.wrong("numbers below 100000, an end from the begin up, a service from 0 up"));
         }
@@ -93,7 +95,9 @@ impl Row {
         if has_lists && parts.len() != kinds {
             return Err(line.wrong(&format!("{kinds} spare parts")));
         }
-        let bits = |list: &[i32]| list.iter().try_fold(0u64, |bits, &bit| Some(bits | 1u64.checked_shl(u32::try_from(bit).ok()?)?));
+        let bits = |list: &[i32]| {
+            list.iter().try_fold(0u64, |bits, &bit| Some(bits | 1u64.checked_shl(u32::try_from(bit).ok()?)?))
+        };
         Ok(Self {
             id: *id as u32,
             point: [*x, *y],

@@ -3,7 +3,7 @@
 use super::{RouteState, Visit};
 use crate::routing::engine::neighbours::Beside;
 use crate::routing::engine::network::{Arc, NONE, Network, Node, Row, Site};
-use crate::routing::model::Needs;
+use crate::routing::model::{Needs, Pin};
 
 /// A feasible place for a job, and what it costs there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,15 +99,25 @@ impl RouteState<'_> {
         if fits { i64::from(travel) * i64::from(total.rate) } else { i64::MAX }
     }
 
-    /// The job for [`RouteState::price`], if that is enough to decide about it.
+    /// The job for [`RouteState::price`], if that and [`RouteState::admits`] decide about it.
     #[inline]
     pub(crate) fn swift(&self, job: Node) -> Option<Swift<'_>> {
         let network = self.network;
-        if !network.swift || network.is_picky(job) {
+        if !network.swift || network.needs(job).is_some() {
             return None;
         }
         let site = &network.sites[job as usize];
-        network.rows(site.place).map(|(out, back)| Swift { site, out, back })
+        network.rows(site.place).map(|(out, back)| Swift { job, picky: network.is_picky(job), site, out, back })
+    }
+
+    /// Whether vehicle and pinned jobs leave the place after a node of a route to the job.
+    #[inline]
+    pub(crate) fn admits(&self, swift: &Swift<'_>, after: Node) -> bool {
+        if !swift.picky {
+            return true;
+        }
+        let before = self.visit(after);
+        before.route != NONE && self.network.allows(swift.job, before.route) && self.may_follow(swift.job, before)
     }
 
     #[inline]
@@ -154,7 +164,6 @@ impl RouteState<'_> {
             None => insertion.after,
         };
         self.splice(insertion.job, after, insertion.vehicle);
-        self.totals[insertion.vehicle as usize].jobs += 1;
         self.put_on(insertion.job, insertion.vehicle);
         self.sum_cost(insertion.vehicle);
     }
@@ -191,7 +200,8 @@ impl RouteState<'_> {
 
     #[inline]
     fn may_follow(&self, job: Node, before: &Visit) -> bool {
-        !self.fixed[before.next as usize] && self.network.job(job).pinned.is_none_or(|pin| pin.vehicle == before.route)
+        let pinned_here = |pin: Pin| self.pinning && pin.vehicle == before.route;
+        !self.fixed[before.next as usize] && self.network.job(job).pinned.is_none_or(pinned_here)
     }
 
     /// Cost of a job between two nodes that adds this much travel, overtime apart.
@@ -199,11 +209,8 @@ impl RouteState<'_> {
     fn detour(&self, job: Node, before: &Visit, travel: i64) -> i64 {
         let total = &self.totals[before.route as usize];
         // An empty vehicle stays where it is: its leg from start to end is not paid.
-        let (saved, fixed) = if total.jobs == 0 {
-            (0, self.network.vehicle(before.route).fixed_cost)
-        } else {
-            (before.leg, 0)
-        };
+        let (saved, fixed) =
+            if total.jobs == 0 { (0, self.network.vehicle(before.route).fixed_cost) } else { (before.leg, 0) };
         (travel - i64::from(saved)) * i64::from(total.rate)
             + i64::from(fixed)
             + self.network.preference(job, before.route)
@@ -295,13 +302,15 @@ pub(crate) struct Guest<'a> {
 impl Guest<'_> {
     #[inline]
     fn cost_from(&self, network: &Network<'_>, place: u32) -> i64 {
-        let cost = self.rows.as_ref().map_or_else(|| network.compute(place, self.place).cost, |(_, back)| back.cost(place));
+        let cost =
+            self.rows.as_ref().map_or_else(|| network.compute(place, self.place).cost, |(_, back)| back.cost(place));
         cost.into()
     }
 
     #[inline]
     fn cost_to(&self, network: &Network<'_>, place: u32) -> i64 {
-        let cost = self.rows.as_ref().map_or_else(|| network.compute(self.place, place).cost, |(out, _)| out.cost(place));
+        let cost =
+            self.rows.as_ref().map_or_else(|| network.compute(self.place, place).cost, |(out, _)| out.cost(place));
         cost.into()
     }
 
@@ -318,6 +327,8 @@ impl Guest<'_> {
 
 /// A job that only travel, load and plain times decide about.
 pub(crate) struct Swift<'a> {
+    job: Node,
+    picky: bool,
     site: &'a Site,
     out: Row<'a>,
     back: Row<'a>,

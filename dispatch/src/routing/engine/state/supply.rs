@@ -46,19 +46,85 @@ impl RouteState<'_> {
         }
         let mut node = self.network.start(route);
         while let Some(next) = self.next(node) {
-            if self.network.station(node).is_some() && self.closes(node, node) && self.can_do_without(route, node) {
-                self.remove_run(node, node);
+            if self.is_free_stop(node) && self.closes(node, node) && self.can_do_without(route, node) {
+                self.cut(node, node);
             }
             node = next;
         }
     }
 
+    /// Moves each stop of the routes touched since the mark to where it costs least at or before
+    /// where it stands: what follows it stays supplied.
+    pub(crate) fn move_stops_up(&mut self) {
+        if !self.network.has_needs {
+            return;
+        }
+        let routes: Vec<u32> = self.touched().collect();
+        for route in routes {
+            let stops: Vec<Node> = self.nodes(route).filter(|&node| self.is_free_stop(node)).collect();
+            for stop in stops {
+                self.move_up(stop, route);
+            }
+        }
+    }
+
+    /// A stop that no pinned job needs.
+    fn is_free_stop(&self, node: Node) -> bool {
+        self.network.station(node).is_some() && !self.is_fixed(node)
+    }
+
+    fn move_up(&mut self, stop: Node, route: u32) {
+        let after = self.previous(stop);
+        if !self.closes(stop, stop) {
+            return;
+        }
+        self.cut(stop, stop);
+        let mut best = (i64::MAX, after);
+        let mut place = after;
+        loop {
+            if let Some(cost) = self.price_of_stop(stop, place)
+                && cost < best.0
+            {
+                best = (cost, place);
+            }
+            if self.is_fixed(place) {
+                break;
+            }
+            place = self.previous(place);
+        }
+        self.splice(stop, best.1, route);
+        self.sum_cost(route);
+    }
+
+    /// What a stop adds to the cost; `None` where it makes somebody late.
+    fn price_of_stop(&self, stop: Node, after: Node) -> Option<i64> {
+        let (network, before) = (self.network, self.visit(after));
+        let vehicle = before.route;
+        let (inward, outward) = (network.arc(after, stop), network.arc(stop, before.next));
+        let (_, depart) = network.serve(vehicle, stop, network.arrive(vehicle, before.depart, inward.time))?;
+        if network.arrive(vehicle, depart, outward.time) > before.next_latest {
+            return None;
+        }
+        let travel = i64::from(inward.cost) + i64::from(outward.cost) - i64::from(before.leg);
+        let longer = if network.has_duration { self.lengthens(vehicle, after, &[stop]) } else { 0 };
+        Some(travel * i64::from(network.vehicle(vehicle).rate) + longer)
+    }
+
     /// Whether every job of the route has what it needs without one of its stops.
     fn can_do_without(&self, route: u32, stop: Node) -> bool {
+        self.supplies(route, self.nodes(route).filter(|&node| node != stop))
+    }
+
+    /// Whether every job has what it needs with these nodes at the end of the route.
+    pub(super) fn is_supplied(&self, route: u32, nodes: &[Node]) -> bool {
+        !self.network.has_needs || self.supplies(route, self.nodes(route).chain(nodes.iter().copied()))
+    }
+
+    fn supplies(&self, route: u32, mut nodes: impl Iterator<Item = Node>) -> bool {
         let specs = self.network.vehicle(route);
         let mut stock = specs.parts.clone();
         let mut supplied = 0u64;
-        self.nodes(route).filter(|&node| node != stop).all(|node| {
+        nodes.all(|node| {
             supplied |= self.network.station(node).map_or(0, |station| 1 << station);
             let Some(needs) = self.network.needs(node) else { return true };
             needs.stations & supplied != 0
