@@ -72,7 +72,7 @@ const BARS: [Bar; 2] = [
 fn main() -> ExitCode {
     println!("{ORDERS} orders, seed 1; carrying 4 % + 1.00 a piece");
     println!("top-1   second visit  posterior      policy         parts-hit  pieces  cost/order  saved");
-    let holds = BARS.iter().fold(true, |holds, bar| bar.scenario() && holds);
+    let holds = BARS.iter().filter(|bar| !bar.scenario()).count() == 0;
     let verdict = if holds { "hold" } else { "MISSED" };
     println!("bars: 64 % hit ≥ 0.90, ≤ 5.1 pieces, ≥ 40 % saved; 89 % hit ≥ 0.975: {verdict}");
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }

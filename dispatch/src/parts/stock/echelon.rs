@@ -44,7 +44,7 @@
 //!     point("south", Some("central"), 1.0, 1.2, Some(Demand::Poisson { mean: 0.8 }), 40.0),
 //! ])?;
 //! let plan = tree.cheapest();
-//! assert_eq!(plan.level("north"), Some(2.0));
+//! assert_eq!(plan.level("north"), Some(3.0));
 //! println!("{}", plan.why);
 //! # Ok::<(), dispatch::InputError>(())
 //! ```

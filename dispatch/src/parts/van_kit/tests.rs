@@ -7,8 +7,11 @@ fn needs(parts: &[(usize, u32)]) -> Vec<PartNeed> {
     parts.iter().map(|&(part, n)| PartNeed::new(format!("p{part}"), n)).collect()
 }
 
-fn problem(jobs: &[(f64, &[(usize, u32)])], cents: &[f64], jobs_per_cycle: &[f64], target: f64) -> VanKitProblem {
-    let kind = |(i, &(share, parts)): (usize, &(f64, &[(usize, u32)]))| JobKind {
+/// Share and parts of a kind of job.
+type Kind<'a> = (f64, &'a [(usize, u32)]);
+
+fn problem(jobs: &[Kind<'_>], cents: &[f64], jobs_per_cycle: &[f64], target: f64) -> VanKitProblem {
+    let kind = |(i, &(share, parts)): (usize, &Kind<'_>)| JobKind {
         fault: format!("f{i}").into(),
         share,
         parts: needs(parts),
@@ -75,7 +78,7 @@ fn one_part_and_one_job_is_a_yes_or_no() {
 #[test]
 fn a_job_that_lacks_a_part_leaves_the_others_in_the_van() {
     // f0 needs both parts and never finds the second: the first stays for f1.
-    let jobs: [(f64, &[(usize, u32)]); 2] = [(0.5, &[(0, 1), (1, 1)]), (0.5, &[(0, 1)])];
+    let jobs: [Kind<'_>; 2] = [(0.5, &[(0, 1), (1, 1)]), (0.5, &[(0, 1)])];
     let problem = problem(&jobs, &[1.0, 100.0], &fixed(2), 0.3);
     let rate = job_fill_rate(&problem, &needs(&[(0, 1)])).unwrap().rate;
     // Done: f1 at first (1/2), or f1 second after f0 (1/4); of two jobs.
@@ -90,7 +93,7 @@ fn a_job_that_lacks_a_part_leaves_the_others_in_the_van() {
 
 #[test]
 fn a_van_that_is_full_keeps_what_serves_most_jobs() {
-    let jobs: [(f64, &[(usize, u32)]); 3] = [(0.5, &[(0, 1)]), (0.3, &[(1, 1)]), (0.2, &[(2, 1)])];
+    let jobs: [Kind<'_>; 3] = [(0.5, &[(0, 1)]), (0.3, &[(1, 1)]), (0.2, &[(2, 1)])];
     let mut full = problem(&jobs, &[9.0, 1.0, 1.0], &fixed(1), 1.0);
     full.max_weight_kg = Some(2.0);
     let kit = choose_van_kit(&full).unwrap();
@@ -103,7 +106,7 @@ fn a_van_that_is_full_keeps_what_serves_most_jobs() {
 fn many_parts_of_common_jobs_are_bounded_from_below() {
     // A chain of jobs that ties 24 parts together: far too many states.
     let needs: Vec<[(usize, u32); 2]> = (0..23).map(|i| [(i, 1), (i + 1, 1)]).collect();
-    let jobs: Vec<(f64, &[(usize, u32)])> = needs.iter().map(|n| (1.0, &n[..])).collect();
+    let jobs: Vec<Kind<'_>> = needs.iter().map(|n| (1.0, &n[..])).collect();
     let problem = problem(&jobs, &[5.0; 24], &fixed(8), 0.9);
     let kit = choose_van_kit(&problem).unwrap();
     assert!(kit.reaches_target && !kit.fill.is_exact && kit.fill.rate >= 0.9, "{kit:?}");
@@ -132,7 +135,7 @@ fn many_parts_of_common_jobs_are_bounded_from_below() {
 fn a_whole_catalogue_is_planned_in_time() {
     let lists: Vec<Vec<(usize, u32)>> =
         (0..300).map(|i| vec![(i * 7 % 240, 1), (240 + i % 10, 1 + (i % 3 == 0) as u32)]).collect();
-    let jobs: Vec<(f64, &[(usize, u32)])> =
+    let jobs: Vec<Kind<'_>> =
         lists.iter().enumerate().map(|(i, parts)| (1.0 / (1.0 + i as f64 / 20.0), &parts[..])).collect();
     let cents: Vec<f64> = (0..250).map(|i| 5.0 + (i * 37 % 100) as f64).collect();
     let mut problem = problem(&jobs, &cents, &fixed(20), 0.8);
@@ -173,7 +176,7 @@ fn any_problem() -> impl Strategy<Value = VanKitProblem> {
         |(jobs, cents, cycle, target)| {
             let lists: Vec<(f64, Vec<(usize, u32)>)> =
                 jobs.into_iter().map(|(share, parts)| (share, parts.into_iter().collect())).collect();
-            let jobs: Vec<(f64, &[(usize, u32)])> = lists.iter().map(|(share, parts)| (*share, &parts[..])).collect();
+            let jobs: Vec<Kind<'_>> = lists.iter().map(|(share, parts)| (*share, &parts[..])).collect();
             problem(&jobs, &cents, &cycle, target)
         },
     )

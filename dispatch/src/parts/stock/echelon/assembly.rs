@@ -55,36 +55,43 @@ pub fn assembly(stages: &[AssemblyStage], demand: Demand, backorder: f64) -> Res
     }
     demand.check().map_err(|e| e.within("demand"))?;
     check_number(backorder, 0.0, MAX_NUMBER, "backorder")?;
-    let next = next_stages(stages)?;
-    let to_customer = times_to_customer(stages, &next)?;
-    let added = added_holding(stages, &next)?;
-
-    let mut order: Vec<usize> = (0..stages.len()).collect();
-    order.sort_by(|&a, &b| to_customer[a].total_cmp(&to_customer[b]));
-    let longest = to_customer[order[order.len() - 1]];
     let moments = Moments::of(demand);
     if moments.mean <= 0.0 {
         return Err(InputError::new("demand", Problem::Empty));
     }
+    let next = next_stages(stages)?;
+    let to_customer = times_to_customer(stages, &next)?;
+    let longest = to_customer.iter().copied().fold(0.0, f64::max);
     check_number(moments.over(longest).most(), 0.0, MAX_PIECES, "demand (pieces in the lead time)")?;
-    let step = moments.over(longest).lattice_step();
+    Ok(equivalent_chain(stages, &to_customer, &added_holding(stages, &next)?, moments, backorder))
+}
 
+fn equivalent_chain(
+    stages: &[AssemblyStage],
+    to_customer: &[f64],
+    added: &[f64],
+    moments: Moments,
+    backorder: f64,
+) -> AssemblyPlan {
+    let mut order: Vec<usize> = (0..stages.len()).collect();
+    order.sort_by(|&a, &b| to_customer[a].total_cmp(&to_customer[b]));
+    let step = moments.over(to_customer[order[order.len() - 1]]).lattice_step();
     let mut before = 0.0;
     // In the chain a stage is charged for what is on its way to it while others still
     // catch up; in the assembly those pieces are on the way from outside or from below.
     let mut on_the_way = 0.0;
     let mut chain = Vec::with_capacity(stages.len());
     for &i in &order {
-        let demand = Distribution::of(moments.over(to_customer[i] - before), step);
-        chain.push(Stage { echelon_holding: added[i], demand });
-        on_the_way += added[i] * moments.mean * (stages[i].lead_time - (to_customer[i] - before));
+        let lead_time = to_customer[i] - before;
+        chain.push(Stage { echelon_holding: added[i], demand: Distribution::of(moments.over(lead_time), step) });
+        on_the_way += added[i] * moments.mean * (stages[i].lead_time - lead_time);
         before = to_customer[i];
     }
     let (levels, cost) = echelon_levels(&chain, backorder);
     let mut by_stage = vec![0.0; stages.len()];
     order.iter().zip(levels).for_each(|(&i, level)| by_stage[i] = level as f64 * step);
     let echelon_levels = stages.iter().map(|s| s.id.clone()).zip(by_stage).collect();
-    Ok(AssemblyPlan { echelon_levels, cost: cost * step - on_the_way })
+    AssemblyPlan { echelon_levels, cost: cost * step - on_the_way }
 }
 
 impl AssemblyStage {

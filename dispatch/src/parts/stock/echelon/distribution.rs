@@ -199,8 +199,8 @@ impl Distribution {
             let log_first =
                 ln_gamma(pieces + others) + ln_gamma(own + others) - ln_gamma(others) - ln_gamma(pieces + own + others);
             let mut part = log_first.exp();
-            for k in 0..=b as usize {
-                mass[k] += p * part;
+            for (k, sum) in mass.iter_mut().take(b as usize + 1).enumerate() {
+                *sum += p * part;
                 let k = k as f64;
                 part *= (pieces - k) * (k + own) / ((k + 1.0) * (pieces - k - 1.0 + others));
             }

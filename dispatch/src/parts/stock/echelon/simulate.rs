@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::StockTree;
+use super::{MAX_PIECES, StockTree};
 use crate::error::{InputError, Problem, check_number};
 use crate::id::LocationId;
 
@@ -83,9 +83,12 @@ impl StockTree {
     /// Plays `time` units of time at these levels, after a tenth of it to warm up.
     ///
     /// # Errors
-    /// Levels as [`StockTree::evaluate`]; a time that is not positive or asks for more than
+    /// Levels as [`StockTree::evaluate`], or negative ones; a time that is not positive or asks for more than
     /// 1e8 pieces; normal demand, which has no single pieces.
     pub fn simulate(&self, levels: &BTreeMap<LocationId, f64>, time: f64, seed: u64) -> Result<Measured, InputError> {
+        for (id, &level) in levels {
+            check_number(level, 0.0, MAX_PIECES, &format!("levels[{:?}]", id.as_str()))?;
+        }
         let levels = self.on_lattice(levels)?;
         let rate: f64 = self.points.iter().map(|p| p.own.mean).sum();
         check_number(time, f64::MIN_POSITIVE, MAX_SIMULATED / rate, "time")?;
@@ -95,7 +98,7 @@ impl StockTree {
         }
         let mut run = Run {
             tree: self,
-            shelves: levels.iter().map(|&on_hand| Shelf { on_hand: on_hand.max(0), ..Shelf::default() }).collect(),
+            shelves: levels.iter().map(|&on_hand| Shelf { on_hand, ..Shelf::default() }).collect(),
             events: BinaryHeap::new(),
             scheduled: 0,
             random: Random(seed),
