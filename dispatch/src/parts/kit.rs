@@ -38,10 +38,10 @@ pub struct KitPolicy {
 }
 
 impl Default for KitPolicy {
-    /// Assumptions for a household service (a second visit 90.00, 4 % of the price and
-    /// 0.50 for each piece carried); an operator sets its own.
+    /// Assumptions for a household service (a second visit 90.00; 4 % of the price and 1.00, two
+    /// minutes of a storekeeper, for each piece carried); an operator sets its own.
     fn default() -> Self {
-        Self { revisit: Cents(9_000), carrying_rate: 0.04, handling: Cents(50) }
+        Self { revisit: Cents(9_000), carrying_rate: 0.04, handling: Cents(100) }
     }
 }
 
