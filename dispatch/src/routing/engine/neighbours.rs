@@ -13,7 +13,7 @@ const AROUND: usize = 120;
 /// Jobs up to which neighbours are chosen from all.
 const LOOKED_AT: usize = 6_000;
 /// Pairs of jobs to look at where there are more.
-const MOST_PAIRS: usize = 36_000_000;
+const MOST_PAIRS: usize = 16_000_000;
 /// Cost of one unit of waiting, in units of travel (Vidal et al. 2013, section 4.4).
 const WAITING: f64 = 0.2;
 
