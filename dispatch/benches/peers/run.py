@@ -124,7 +124,7 @@ def vroom(instance, path, seed, seconds):
     problem.add_job(
         [
             vroom.Job(
-                i, location=i, delivery=[int(r[3])], service=int(r[6] * 10),
+                i, location=i, delivery=[int(r[3])], default_service=int(r[6] * 10),
                 time_windows=[vroom.TimeWindow(int(r[4] * 10), int(r[5] * 10))],
             )
             for i, r in enumerate(rows) if i

@@ -27,6 +27,8 @@ use search::Search;
 
 /// Times at which searches of several threads look at each other.
 const EXCHANGES: u32 = 20;
+/// Share of the time limit after which no more neighbours are looked up.
+const PREPARING: f64 = 0.3;
 /// Most threads.
 const MOST_THREADS: usize = 64;
 
@@ -72,7 +74,7 @@ pub fn solve(
     progress: &(dyn Fn(u64) -> f64 + Sync),
 ) -> Result<Outcome, InputError> {
     let stop = || progress(0) >= 1.0;
-    let network = Network::new(model, &stop)?;
+    let network = Network::new(model, &|| progress(0) >= PREPARING)?;
     let share = |iterations: u64| {
         let counted =
             settings.iterations.map_or(0.0, |most| if most == 0 { 1.0 } else { iterations as f64 / most as f64 });

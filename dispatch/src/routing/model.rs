@@ -276,8 +276,11 @@ impl Model {
         for (index, job) in self.jobs.iter().enumerate() {
             self.check_job(job).map_err(|error| error.at("jobs", index))?;
         }
+        let most_for_duration = if self.is_plain() { RATE_LIMIT } else { 0 };
         for (index, vehicle) in self.vehicles.iter().enumerate() {
-            self.check_vehicle(vehicle).map_err(|error| error.at("vehicles", index))?;
+            within(vehicle.duration_rate, 0, most_for_duration, "duration_rate")
+                .and_then(|()| self.check_vehicle(vehicle))
+                .map_err(|error| error.at("vehicles", index))?;
         }
         length_is(self.stations.len().min(64), self.stations.len(), "stations")?;
         for (index, station) in self.stations.iter().enumerate() {
@@ -370,7 +373,6 @@ impl Model {
         for (value, field) in [(vehicle.overtime_rate, "overtime_rate"), (vehicle.rate, "rate")] {
             within(value, 0, RATE_LIMIT, field)?;
         }
-        within(vehicle.duration_rate, 0, if self.is_plain() { RATE_LIMIT } else { 0 }, "duration_rate")?;
         within(vehicle.fixed_cost, 0, LIMIT, "fixed_cost")?;
         let (dimensions, kinds) = self.dimensions();
         length_is(dimensions, vehicle.capacity.len(), "capacity")?;

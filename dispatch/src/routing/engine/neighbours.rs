@@ -3,14 +3,17 @@
 use super::network::{Network, Node};
 use crate::routing::model::Travel;
 
-/// Jobs kept as predecessors, and as successors, of one job.
+/// Jobs kept as predecessors, and as successors, of one job: at least this many, and more where
+/// there are few jobs, because wide windows make far places worth a look.
 const BESIDE: usize = 40;
+/// Entries of all lists together up to which they are longer than [`BESIDE`].
+const BESIDE_OF_ALL: usize = 20_000;
 /// Jobs kept as close by, for ruin.
 const AROUND: usize = 120;
 /// Jobs up to which neighbours are chosen from all.
 const LOOKED_AT: usize = 6_000;
 /// Pairs of jobs to look at where there are more.
-const MOST_PAIRS: usize = 36_000_000;
+const MOST_PAIRS: usize = 16_000_000;
 /// Cost of one unit of waiting, in units of travel (Vidal et al. 2013, section 4.4).
 const WAITING: f64 = 0.2;
 
@@ -168,7 +171,7 @@ fn beside(
             if shared { Some((proximity(network, from, to)?, other)) } else { None }
         })
         .collect();
-    nearest(&mut ranked, BESIDE);
+    nearest(&mut ranked, (BESIDE_OF_ALL / network.jobs()).max(BESIDE));
     let beside = |(_, node)| {
         let (from, to) = leg(node);
         let arc = network.arc(from, to);
