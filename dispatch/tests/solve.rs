@@ -3,16 +3,16 @@
 use std::process::{Command, Output};
 
 fn solve(text: &str, arguments: &[&str]) -> Output {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("instance.txt");
-    std::fs::write(&file, text).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_dispatch")).arg("solve").arg(file).args(arguments).output().unwrap()
+    std::fs::write(&file, text).expect("room for a small file");
+    Command::new(env!("CARGO_BIN_EXE_dispatch")).arg("solve").arg(file).args(arguments).output().expect("the tool runs")
 }
 
 fn complaint(text: &str) -> String {
     let output = solve(text, &["--iterations", "10"]);
     assert_eq!(output.status.code(), Some(1));
-    String::from_utf8(output.stderr).unwrap()
+    String::from_utf8(output.stderr).expect("errors are text")
 }
 
 const SOLOMON: &str = "T1

@@ -11,8 +11,8 @@ const REMOVED: f64 = 10.0;
 const LONGEST: f64 = 10.0;
 /// Probability of a string with a preserved part in it.
 const SPLIT: f64 = 0.5;
-/// Probability that the preserved part does not grow by one more.
-const SPLIT_ENDS: f64 = 0.01;
+/// Probability that the preserved part grows by one more.
+const SPLIT_GROWS: f64 = 0.01;
 
 /// Takes strings of jobs off routes close to a seed job.
 #[derive(Debug, Clone, Default)]
@@ -57,7 +57,7 @@ impl Ruin {
         let mut kept = 0;
         if length > 1 && length < size && random.chance(SPLIT) {
             kept = 1;
-            while length + kept < size && !random.chance(SPLIT_ENDS) {
+            while length + kept < size && random.chance(SPLIT_GROWS) {
                 kept += 1;
             }
         }
