@@ -27,9 +27,11 @@
 //! the order of a list never changes a result. Bad input is an [`InputError`] that
 //! names the field; nothing here panics on it.
 //!
-//! What this crate does not do: keep work orders or stock (the gateway does), know
-//! appliance types (faults are keys with probabilities), or plan several orders
-//! together (a technician's open visits enter as a count).
+//! Many orders together are planned by [`routing`]: a day or two weeks of a region, as JSON or as
+//! types, with reasons for what is left over, and a board for what happens in between.
+//!
+//! What this crate does not do: keep work orders or stock (the gateway does), or know
+//! appliance types (faults are keys with probabilities).
 
 mod error;
 mod id;
