@@ -27,6 +27,9 @@ pub struct Replay {
     /// Iterations of the searches for each order that comes.
     #[arg(long, default_value_t = 400)]
     effort: u64,
+    /// Iterations of the nightly plan, after the last order, for each order.
+    #[arg(long, default_value_t = 800)]
+    night: u64,
     /// Iterations of the plan in hindsight for each order; 0: none is made.
     #[arg(long, default_value_t = 2_000)]
     hindsight: u64,
@@ -148,7 +151,7 @@ impl<'m> Day<'m> {
             refused |= best.is_none();
             let is_last = count == order.len();
             if is_last || count % self.arguments.every == 0 || (refused && count % 5 == 0) {
-                let plan = self.search(&state.plan(), if is_last { 10 } else { 1 })?;
+                let plan = self.search(&state.plan(), is_last)?;
                 state = RouteState::from_plan(&network, &plan);
                 refused = false;
             }
@@ -158,11 +161,14 @@ impl<'m> Day<'m> {
     }
 
     /// A short search over what is known; who is served after it is promised.
-    fn search(&mut self, plan: &Plan, effort: u64) -> Result<Plan> {
+    fn search(&mut self, plan: &Plan, is_night: bool) -> Result<Plan> {
         let mut index = vec![u32::MAX; self.model.jobs.len()];
         (0..).zip(&self.numbers).for_each(|(known, &job)| index[job as usize] = known);
         let warm = renumbered(plan, &index);
-        let iterations = Some(self.arguments.effort * effort * self.arguments.every as u64);
+        let iterations = Some(match is_night {
+            true => self.arguments.night * self.numbers.len() as u64,
+            false => self.arguments.effort * self.arguments.every as u64,
+        });
         let settings = Settings {
             seed: self.arguments.seed + self.numbers.len() as u64,
             iterations,
