@@ -164,6 +164,8 @@ impl<'m> Day<'m> {
     fn search(&mut self, plan: &Plan, is_night: bool) -> Result<Plan> {
         let mut index = vec![u32::MAX; self.model.jobs.len()];
         (0..).zip(&self.numbers).for_each(|(known, &job)| index[job as usize] = known);
+        let served = plan.routes.iter().map(|route| route.jobs().len()).sum::<usize>();
+        let warm_unserved = self.numbers.len() - served;
         let warm = renumbered(plan, &index);
         let iterations = Some(match is_night {
             true => self.arguments.night * self.numbers.len() as u64,
@@ -172,10 +174,14 @@ impl<'m> Day<'m> {
         let settings = Settings {
             seed: self.arguments.seed + self.numbers.len() as u64,
             iterations,
-            warm: Some(&warm),
+            // The night has time to begin anew; in the day the plan is only mended.
+            warm: (!is_night).then_some(&warm),
             ..Settings::default()
         };
         let found = solve(&self.known, &settings, &|_| 0.0)?.plan;
+        if is_night && found.unserved.len() > warm_unserved {
+            return Ok(plan.clone());
+        }
         for job in found.routes.iter().flat_map(Route::jobs) {
             self.known.jobs[job as usize].tier = 0;
         }
