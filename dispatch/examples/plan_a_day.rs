@@ -44,7 +44,8 @@ fn main() -> Result<(), InputError> {
             let mut changed = problem.clone();
             remedy.apply(&mut changed);
             let preview = preview(&changed, &planned, &limits)?;
-            println!("  to {remedy} serves {:?} for {:+.0} min", preview.gained, preview.cost_difference_s / 60.0);
+            let gained: Vec<&str> = preview.gained.iter().map(|order| order.as_str()).collect();
+            println!("  to {remedy} serves {} for {:+.0} min", gained.join(", "), preview.cost_difference_s / 60.0);
         }
     }
 

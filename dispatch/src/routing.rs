@@ -32,7 +32,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 pub use explain::{Change, Reason, Rule, Unassigned};
-pub use online::{Board, Candidate, Candidates, Conflict, Debounce, Effect, Event, Excluded, Offer, Price};
+pub use online::{Board, Candidate, Candidates, Conflict, Debounce, Effect, Event, Excluded, Offer, Price, settle};
 pub use plan::{PickUp, Plan, Route, Stop, Totals, Visit};
 pub use planning::{Limits, Preview, plan, plan_on, preview};
 pub use problem::{

@@ -1,6 +1,8 @@
 //! Bad problems: each is refused with the field's path and what would be right, or planned as far
 //! as it can be; never a panic, never a hang.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 use dispatch::Place;
 use dispatch::routing::{Limits, Problem, Rule, Technician, Window, WorkOrder, plan};
 use serde_json::{Value, json};

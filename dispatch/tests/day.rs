@@ -1,9 +1,11 @@
 //! A day on the board: whatever happens, the plan that stands keeps every rule.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod checker;
 mod generator;
 
-use dispatch::routing::{Board, Debounce, Event, Limits, Plan, Problem, Time, Window, WorkOrder, plan};
+use dispatch::routing::{Board, Debounce, Event, Limits, Plan, Problem, Time, Window, WorkOrder, plan, settle};
 use dispatch::{Place, Priority};
 use generator::Draw;
 
@@ -101,6 +103,21 @@ fn a_plan_is_published_only_from_the_present_version() {
     let fresh = board.search(&Limits::iterations(100)).unwrap();
     assert_eq!(board.publish(&fresh).unwrap(), 2);
     assert!(!board.is_search_due(Time(now.0 + 100), Debounce::default()));
+}
+
+#[test]
+fn an_order_at_the_border_goes_to_the_cheaper_region() {
+    let region = |lon: f64| {
+        let technician = dispatch::routing::Technician::new("T", Place { lat: 52.5, lon }, Window::new(28_800, 57_600));
+        Board::new(Problem { technicians: vec![technician], ..Problem::default() }, &Plan::default()).unwrap()
+    };
+    let (west, east) = (region(13.0), region(14.0));
+    let order = WorkOrder::new("border", Place { lat: 52.5, lon: 13.6 }, 600);
+    let (index, candidate) = settle(&[&west, &east], &order).unwrap().unwrap();
+    assert_eq!(index, 1);
+    assert_eq!(candidate.price.total_s, east.candidates(&order).unwrap().ranked[0].price.total_s);
+    let nobody = WorkOrder { skills: vec!["gas".to_owned()], ..order };
+    assert_eq!(settle(&[&west, &east], &nobody).unwrap(), None);
 }
 
 #[test]

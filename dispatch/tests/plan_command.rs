@@ -1,5 +1,7 @@
 //! `dispatch plan` and `dispatch draw` from end to end.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 

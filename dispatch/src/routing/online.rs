@@ -20,7 +20,7 @@ use std::collections::HashMap;
 
 pub use candidates::{Candidate, Candidates, Excluded, Price};
 pub use events::{Effect, Event};
-pub use offers::Offer;
+pub use offers::{Offer, settle};
 
 use super::plan::{Plan, Route, Stop};
 use super::planning::{self, Limits};

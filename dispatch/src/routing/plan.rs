@@ -142,8 +142,8 @@ pub struct Totals {
     pub expected_late: f64,
     /// Visits to customers who were promised somebody else or another time.
     pub moved: u32,
-    /// Travel and overtime, weighted by the technicians' costs and `objective.overtime`, and the
-    /// preferences, in seconds.
+    /// Travel and overtime, weighted by the technicians' costs and `objective.overtime`, lateness
+    /// risk and preferences, in seconds.
     pub cost_s: f64,
     /// Standard deviation of the hours on the road and at work, over the routes: fairness.
     pub load_spread_h: f64,
@@ -216,6 +216,7 @@ pub(crate) fn totals(compiled: &Compiled<'_>, routes: &[Route]) -> Totals {
     for (order, _) in problem.orders.iter().zip(is_served).filter(|(_, served)| !served) {
         totals.unserved[rank(order.priority)] += 1;
     }
+    totals.cost_s += totals.expected_late * problem.objective.lateness_s;
     totals.load_spread_h = spread(routes.iter().map(|route| (route.back.0 - route.leave.0) as f64 / 3600.0));
     totals
 }

@@ -110,7 +110,8 @@ pub struct Stock {
 pub struct Objective {
     /// One second of overtime in seconds of travel.
     pub overtime: f64,
-    /// Lateness risk: a visit that will certainly miss its window, in seconds.
+    /// Lateness risk: a visit that will certainly miss its window, in seconds. It counts in the cost
+    /// of a plan and so in comparing plans; the search itself does not look at it.
     pub lateness_s: f64,
     /// Continuity: a visit by somebody who is not preferred though others are, in seconds.
     pub continuity_s: f64,

@@ -134,11 +134,11 @@ impl Board {
         }
     }
 
-    /// Puts an order where a candidate says, promises it, and returns the new version. The
-    /// candidate must come from this board as it is.
+    /// Puts an order on the route of a technician in the cheapest place, promises its window, and
+    /// returns the new version.
     ///
     /// # Errors
-    /// A wrong field, an order that is already there, or a candidate of an earlier version.
+    /// A wrong field, an order that is already there, or a technician who cannot take it.
     pub fn insert(&mut self, order: WorkOrder, technician: &TechnicianId) -> Result<u64, InputError> {
         let spot = {
             let found = self.candidates(&order)?;
@@ -242,7 +242,7 @@ impl Board {
     }
 
     fn put(&mut self, order: u32, Spot { line, after, station }: Spot) {
-        let mut node = self.order_node(order, None);
+        let node = self.order_node(order, None);
         let parts = self.problem.orders[order as usize].parts.clone();
         let window = node.windows[0];
         if self.problem.orders[order as usize].promised.is_none()
@@ -259,7 +259,6 @@ impl Board {
             None => self.stock.take_van(technician, &parts, 1),
         }
         let target = &mut self.lines[line];
-        node.arrive = 0;
         target.nodes.splice(after + 1..after + 1, pick_up.into_iter().chain([node]));
         target.visits += 1;
         target.refresh(&self.ruler);

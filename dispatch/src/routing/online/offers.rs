@@ -16,6 +16,24 @@ pub struct Offer<'b> {
     pub shifts: usize,
 }
 
+/// Settles an order at the border between regions by price: each region's board is asked, and the
+/// cheapest candidate of all wins. Returns the index of its board; `None`: nobody can take it.
+///
+/// # Errors
+/// The first field of the order that is wrong. It may name no technicians: they belong to one
+/// region.
+pub fn settle<'b>(boards: &[&'b Board], order: &WorkOrder) -> Result<Option<(usize, Candidate<'b>)>, InputError> {
+    let mut best: Option<(usize, Candidate<'b>)> = None;
+    for (index, board) in boards.iter().enumerate() {
+        if let Some(candidate) = board.candidates(order)?.ranked.first()
+            && best.as_ref().is_none_or(|(_, least)| candidate.price.total_s < least.price.total_s)
+        {
+            best = Some((index, *candidate));
+        }
+    }
+    Ok(best)
+}
+
 impl Board {
     /// Prices windows for an order, say the half days of two weeks; its own windows and promise do
     /// not count. In the order given, without those that nobody can keep.
