@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::location::{LocationKind, LocationTree};
 use crate::error::InputError;
 use crate::id::{LocationId, PartId};
-use super::location::{LocationKind, LocationTree};
 use crate::order::{PartNeed, check_needs};
 
 /// What lies at a location and is not reserved.

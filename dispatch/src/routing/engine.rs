@@ -61,9 +61,9 @@ pub struct Outcome {
 }
 
 /// Plans the model. `progress` tells the share of the time limit that is used up (0 to 1, 1
-/// ends the search; `&|| 0.0` for no such limit) and is told the iterations done so far; the engine keeps no clock. It is
-/// asked at least every few hundred microseconds, so that the search ends that much late.
-/// With neither limit the search would not end: it then stops at once.
+/// ends the search; `&|_| 0.0` for no such limit) and is told the iterations done so far; the engine
+/// keeps no clock. It is asked at least every few hundred microseconds, so that the search ends
+/// that much late. Give one of the two limits: with neither the search does not end.
 ///
 /// # Errors
 ///

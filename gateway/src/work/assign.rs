@@ -70,6 +70,14 @@ struct Choice {
     source: Option<SourcePlan>,
 }
 
+/// What an order can be met with.
+struct Means {
+    technicians: Vec<Employed>,
+    promised: Vec<Promised>,
+    locations: Vec<Location>,
+    levels: Vec<StockLevel>,
+}
+
 /// Who could go: as the board wants it, with the van's location.
 struct Employed {
     covering: Covering,
@@ -138,11 +146,13 @@ async fn choose(
     now: ServerTime,
 ) -> Result<Result<Choice, dispatch::InputError>, StoreError> {
     let ranked: Vec<Ranked> = from_json(|| format!("posterior of work order {}", order.id), &order.posterior)?;
-    let technicians = technicians(write, now).await?;
-    let promised = promised(write).await?;
-    let locations = locations(write).await?;
-    let levels = levels(write).await?;
-    Ok(decide(ty, order, &ranked, &technicians, &promised, locations, &levels, now))
+    let means = Means {
+        technicians: technicians(write, now).await?,
+        promised: promised(write).await?,
+        locations: locations(write).await?,
+        levels: levels(write).await?,
+    };
+    Ok(decide(ty, order, &ranked, means, now))
 }
 
 /// The choice itself; no IO.
@@ -150,12 +160,10 @@ fn decide(
     ty: &ApplianceType,
     order: &OpenOrder,
     ranked: &[Ranked],
-    technicians: &[Employed],
-    promised: &[Promised],
-    locations: Vec<Location>,
-    levels: &[StockLevel],
+    means: Means,
     now: ServerTime,
 ) -> Result<Choice, dispatch::InputError> {
+    let Means { technicians, promised, locations, levels } = means;
     let beliefs = beliefs(ty, ranked, &order.cause);
     let kit = choose_kit(&beliefs, &parts_of_fault(ty), &prices(ty), &KitPolicy::default())?;
     let visit = WorkOrder {
@@ -164,12 +172,12 @@ fn decide(
         ..WorkOrder::new(order.id.as_str(), Place { lat: order.lat, lon: order.lon }, SERVICE_S)
     };
     let crew: Vec<Covering> = technicians.iter().map(|employed| employed.covering.clone()).collect();
-    let found = matched(&visit, &order.area, &crew, promised, now)?;
+    let found = matched(&visit, &order.area, &crew, &promised, now)?;
     let source = match &found {
         Match::Visit { technician, .. } => {
             let tree = LocationTree::new(locations)?;
             let van = technicians.iter().find(|employed| employed.covering.technician.id == *technician);
-            van.map(|employed| source_parts(&kit.parts, &employed.van, &tree, levels)).transpose()?
+            van.map(|employed| source_parts(&kit.parts, &employed.van, &tree, &levels)).transpose()?
         }
         Match::Nobody(_) => None,
     };

@@ -134,11 +134,14 @@ impl Board {
         let windows = windows(order, true, self.problem.span());
         let ready = self.ready(order);
         let mut found = Candidates { ranked: Vec::with_capacity(self.crew.masks.len()), excluded: Vec::new() };
-        for lines in self.lines.chunk_by(|a, b| a.technician == b.technician) {
-            let technician = lines[0].technician;
-            let broken = self.broken(&ready, technician);
-            let offset = self.first_line[technician];
-            let best = (0..lines.len()).filter_map(|at| self.best_on(&ready, offset + at, &windows, broken));
+        for technician in 0..self.crew.masks.len() {
+            let mut broken = self.broken(&ready, technician);
+            let first = self.first_line[technician];
+            let shifts = self.lines.iter().skip(first).take_while(|line| line.technician == technician).count();
+            if shifts == 0 {
+                broken = broken | Broken::SHIFT;
+            }
+            let best = (0..shifts).filter_map(|at| self.best_on(&ready, first + at, &windows, broken));
             match best.min_by(|a, b| a.price.total_s.total_cmp(&b.price.total_s).then(a.start.cmp(&b.start))) {
                 Some(candidate) => found.ranked.push(candidate),
                 None => found.excluded.push(Excluded { technician: &self.problem.technicians[technician].id, broken }),
