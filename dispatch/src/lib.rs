@@ -35,6 +35,7 @@ mod id;
 mod order;
 pub mod parts;
 mod place;
+mod random;
 pub mod routing;
 mod time;
 

@@ -9,7 +9,6 @@ mod clock;
 mod neighbours;
 mod network;
 mod plan;
-mod random;
 mod recreate;
 mod ruin;
 mod search;

@@ -4,6 +4,7 @@
 //! is wrong with the input, 2 wrong usage.
 
 mod draw;
+mod effort;
 mod formats;
 mod plan;
 mod replay;

@@ -4,9 +4,11 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use dispatch::routing::{Limits, Plan, Problem, Route, Stop, Time, plan};
+
+use crate::effort::Effort;
 
 /// Plans a problem: which technician visits whom, and when.
 #[derive(Args)]
@@ -17,18 +19,8 @@ pub struct PlanArguments {
     /// A plan to go on from, as JSON.
     #[arg(long)]
     from: Option<PathBuf>,
-    /// Time limit, reading included.
-    #[arg(long, default_value_t = 5.0)]
-    seconds: f64,
-    /// Limit of iterations for each thread, instead of the time limit: the same plan every time.
-    #[arg(long)]
-    iterations: Option<u64>,
-    /// Threads to search on.
-    #[arg(long, default_value_t = 1)]
-    threads: usize,
-    /// Seed of all randomness.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    #[command(flatten)]
+    effort: Effort,
     /// Print the plan as JSON instead of text.
     #[arg(long)]
     json: bool,
@@ -45,15 +37,10 @@ pub fn run(arguments: &PlanArguments) -> Result<()> {
         println!("{}", serde_json::to_string_pretty(&schema)?);
         return Ok(());
     };
-    let seconds = arguments.seconds;
-    if !(seconds >= 0.0 && seconds.is_finite()) {
-        bail!("--seconds is {seconds}; give 0 or more");
-    }
     let problem = read_problem(file)?;
     let from = arguments.from.as_ref().map(|file| read_plan(file)).transpose()?;
-    let timed = || if arguments.iterations.is_some() { 0.0 } else { begun.elapsed().as_secs_f64() / seconds };
-    let limits =
-        Limits { seed: arguments.seed, threads: arguments.threads, iterations: arguments.iterations, progress: &timed };
+    let Effort { seed, threads, iterations, .. } = arguments.effort;
+    let limits = Limits { seed, threads, iterations, progress: &|| arguments.effort.share(begun) };
     let plan = plan(&problem, &limits, from.as_ref()).with_context(|| file.display().to_string())?;
     if arguments.json {
         println!("{}", serde_json::to_string(&plan)?);

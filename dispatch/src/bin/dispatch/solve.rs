@@ -10,6 +10,7 @@ use clap::Args;
 use dispatch::routing::engine::{Outcome, Settings, Stop, solve};
 use serde::Serialize;
 
+use crate::effort::Effort;
 use crate::formats::{self, Instance};
 
 /// Plans a Solomon or Gehring-Homberger, technician or trsp instance.
@@ -17,18 +18,8 @@ use crate::formats::{self, Instance};
 pub struct Solve {
     /// The instance file; its format is recognised by its content.
     file: PathBuf,
-    /// Time limit, reading included.
-    #[arg(long, default_value_t = 5.0, value_parser = seconds)]
-    seconds: f64,
-    /// Limit of iterations for each thread, instead of the time limit: the same plan every time.
-    #[arg(long)]
-    iterations: Option<u64>,
-    /// Threads to search on.
-    #[arg(long, default_value_t = 1)]
-    threads: usize,
-    /// Seed of all randomness.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    #[command(flatten)]
+    effort: Effort,
     /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
@@ -57,13 +48,6 @@ struct Visits {
     visits: Vec<u32>,
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(seconds) if seconds.is_finite() && seconds >= 0.0 => Ok(seconds),
-        _ => Err("give seconds from 0 up".to_owned()),
-    }
-}
-
 /// Runs the subcommand.
 pub fn run(arguments: &Solve) -> Result<()> {
     let begun = Instant::now();
@@ -80,14 +64,10 @@ pub fn run(arguments: &Solve) -> Result<()> {
         {
             eprint!("\r{:.1} s, {iterations} iterations ", elapsed.as_secs_f64());
         }
-        if arguments.iterations.is_some() { 0.0 } else { elapsed.as_secs_f64() / arguments.seconds }
+        arguments.effort.share(begun)
     };
-    let settings = Settings {
-        seed: arguments.seed,
-        threads: arguments.threads,
-        iterations: arguments.iterations,
-        ..Settings::default()
-    };
+    let Effort { seed, threads, iterations, .. } = arguments.effort;
+    let settings = Settings { seed, threads, iterations, ..Settings::default() };
     let outcome = solve(&instance.model, &settings, &progress).with_context(|| name.clone())?;
     if terminal {
         eprintln!();

@@ -4,6 +4,7 @@ use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::Cents;
 use crate::error::{InputError, check_number};
+use crate::random::Random;
 
 /// Greatest price, in currency units.
 const MAX_PRICE: f64 = 1e9;
@@ -24,13 +25,7 @@ pub fn log_normal(count: usize, median: f64, sigma: f64, seed: u64) -> Result<Ve
 }
 
 /// Numbers above 0 and below 1.
-pub(super) fn units(mut state: u64) -> impl Iterator<Item = f64> {
-    std::iter::repeat_with(move || {
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^= mixed >> 31;
-        ((mixed >> 12) as f64 + 0.5) / (1u64 << 52) as f64
-    })
+pub(super) fn units(seed: u64) -> impl Iterator<Item = f64> {
+    let mut random = Random::new(seed);
+    std::iter::repeat_with(move || ((random.next() >> 12) as f64 + 0.5) / (1u64 << 52) as f64)
 }

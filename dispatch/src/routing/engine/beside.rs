@@ -1,8 +1,8 @@
 //! The cheapest place of a job beside its neighbours: the innermost loop of the search.
 
 use super::network::{NONE, Node};
-use super::random::Random;
 use super::state::{Insertion, RouteState, Swift};
+use crate::random::Random;
 
 /// Probability of overlooking a place, so that greedy insertion does not always end alike.
 const BLINK: f64 = 0.01;

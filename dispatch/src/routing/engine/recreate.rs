@@ -3,8 +3,8 @@
 
 use super::beside::Blinks;
 use super::network::Node;
-use super::random::Random;
 use super::state::RouteState;
+use crate::random::Random;
 
 /// Orders to insert in, with their weights: random, demand, far, close as published, then by windows.
 const ORDERS: [(Order, usize); 7] = [

@@ -2,8 +2,8 @@
 //! string removals", section 5.1).
 
 use super::network::{NONE, Node};
-use super::random::Random;
 use super::state::RouteState;
+use crate::random::Random;
 
 /// Mean number of jobs removed.
 const REMOVED: f64 = 10.0;

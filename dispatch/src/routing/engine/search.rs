@@ -2,10 +2,10 @@
 
 use super::network::Node;
 use super::plan::{Plan, Score};
-use super::random::Random;
 use super::recreate::Recreate;
 use super::ruin::Ruin;
 use super::state::RouteState;
+use crate::random::Random;
 use crate::routing::model::TIERS;
 
 /// First and last temperature, in mean legs between near neighbours. Below about 10 the first

@@ -1,6 +1,7 @@
 //! The same tree played piece by piece: a check on the formulas, and on levels that a
 //! planner wants to see at work.
 
+use crate::random::Random;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
@@ -101,7 +102,7 @@ impl StockTree {
             shelves: levels.iter().map(|&on_hand| Shelf { on_hand, ..Shelf::default() }).collect(),
             events: BinaryHeap::new(),
             scheduled: 0,
-            random: Random(seed),
+            random: Random::new(seed),
         };
         (0..self.points.len()).for_each(|i| run.schedule_customer(i, 0.0));
         run.play_until(time / 10.0);
@@ -238,18 +239,5 @@ impl Shelf {
     fn forget(&mut self, now: f64) {
         self.up_to(now);
         (self.on_hand_time, self.waiting_time, self.asked, self.filled) = (0.0, 0.0, 0, 0);
-    }
-}
-
-/// SplitMix64 (Steele, Lea & Flood 2014).
-struct Random(u64);
-
-impl Random {
-    /// Uniform in 0 to 1, 1 excluded.
-    fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
