@@ -6,6 +6,9 @@
 
 mod beside;
 mod clock;
+mod cooling;
+mod ends;
+mod locality;
 mod neighbours;
 mod network;
 mod plan;

@@ -1,12 +1,14 @@
 //! The cheapest place of a job beside its neighbours: the innermost loop of the search.
 
 use super::network::{NONE, Node};
-use super::state::{Insertion, RouteState, Swift};
+use super::state::{Insertion, NOWHERE, RouteState, Swift};
 use crate::random::Random;
 
 /// Probability of overlooking a place, so that greedy insertion does not always end alike.
 const BLINK: f64 = 0.01;
 
+/// Probability of looking for a place everywhere before a job opens a route.
+const SCAN: f64 = 0.1;
 /// Most jobs to look through one by one for the place of another.
 const MOST_TO_SCAN: usize = 6_000;
 
@@ -49,19 +51,21 @@ impl RouteState<'_> {
                 best = Some(found);
             }
         }
-        // Neighbours that fit nowhere must not open a route that a longer detour would save.
+        // Neighbours that fit nowhere must not always open a route that a longer detour would save.
         match &best {
-            Some(found) if self.jobs_on(found.vehicle) > 0 => best,
-            Some(found) if self.network.jobs() <= MOST_TO_SCAN => self.best_anywhere(job, found.cost).or(best),
-            Some(_) => best,
-            None => best,
+            Some(found)
+                if self.jobs_on(found.vehicle) == 0 && self.network.jobs() <= MOST_TO_SCAN && random.chance(SCAN) =>
+            {
+                self.best_anywhere(job, found.cost).or(best)
+            }
+            _ => best,
         }
     }
 
     /// The cheapest place below `bound` on any route that has jobs.
     pub(crate) fn best_anywhere(&self, job: Node, bound: i64) -> Option<Insertion> {
         let (guest, swift) = (self.guest(job), self.swift(job));
-        let (mut bound, mut best) = (bound, None);
+        let (mut bound, mut best) = (bound.min(NOWHERE / 2), None);
         // The starts are numbered after the jobs.
         for after in 0..self.network.end(0) {
             let cost = match &swift {
@@ -103,7 +107,7 @@ impl RouteState<'_> {
         random: &mut Random,
     ) -> Option<Insertion> {
         let near = &self.network.near;
-        let (mut bound, mut place) = (i64::MAX, NONE);
+        let (mut bound, mut place) = (NOWHERE / 2, NONE);
         for beside in near.before(job) {
             let cost = self.price_after(swift, beside);
             if cost < bound && self.admits(swift, beside.node) && !blinks.overlook(random) {

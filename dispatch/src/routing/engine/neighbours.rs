@@ -1,7 +1,6 @@
 //! For each job, which jobs are worth standing beside it.
 
 use super::network::{Network, Node};
-use crate::routing::model::Travel;
 
 /// Jobs kept as predecessors, and as successors, of one job: at least this many, and more where
 /// there are few jobs, because wide windows make far places worth a look.
@@ -116,11 +115,8 @@ impl Vicinity {
         let jobs = network.jobs();
         let mut order: Vec<Node> = (0..jobs as u32).collect();
         let looked_at = if jobs <= LOOKED_AT { jobs } else { (MOST_PAIRS / jobs).max(4 * BESIDE) };
-        if looked_at < jobs
-            && let Travel::Plane { points, .. } = &network.model.travel
-        {
-            let codes = morton(points);
-            order.sort_unstable_by_key(|&job| codes[network.sites[job as usize].place as usize]);
+        if looked_at < jobs {
+            order.sort_by_key(|&job| network.sites[job as usize].place);
         }
         let mut rank = vec![0; jobs];
         order.iter().zip(0..).for_each(|(&job, at)| rank[job as usize] = at);
@@ -132,22 +128,6 @@ impl Vicinity {
         let from = (self.rank[job as usize] as usize).saturating_sub(self.looked_at / 2).min(most);
         self.order[from..from + self.looked_at].iter().copied().filter(move |&other| other != job)
     }
-}
-
-/// Place of each point on the Z-order curve (Morton 1966) through their bounding box.
-fn morton(points: &[[f64; 2]]) -> Vec<u64> {
-    let spread = |axis: usize| {
-        let (low, high) = points
-            .iter()
-            .fold((f64::MAX, f64::MIN), |(low, high), point| (low.min(point[axis]), high.max(point[axis])));
-        points
-            .iter()
-            .map(|point| ((point[axis] - low) / (high - low).max(f64::MIN_POSITIVE) * 65_535.0) as u64)
-            .collect::<Vec<_>>()
-    };
-    let (x, y) = (spread(0), spread(1));
-    let bits = |value: u64| (0..16).fold(0, |code, bit| code | (value >> bit & 1) << (2 * bit));
-    x.into_iter().zip(y).map(|(x, y)| bits(x) | bits(y) << 1).collect()
 }
 
 fn distance(network: &Network<'_>, a: Node, b: Node) -> i32 {

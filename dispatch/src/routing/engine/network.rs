@@ -1,5 +1,6 @@
 //! A [`Model`] made flat for the search: nodes, arcs, and each job's neighbours.
 
+use super::locality;
 use super::neighbours::Neighbours;
 use crate::InputError;
 use crate::routing::model::{Break, Job, Model, Needs, Vehicle, VehicleSet, Window};
@@ -98,6 +99,8 @@ pub struct Network<'m> {
     places: usize,
     /// Place of a route that ends wherever its last visit is.
     nowhere: u32,
+    /// The model's number of each place: here places are numbered so that close ones have close numbers.
+    order: Vec<u32>,
     pub(crate) near: Neighbours,
     /// One window per job, no breaks: arrival, start and departure are sums and maxima.
     pub(crate) plain: bool,
@@ -128,7 +131,8 @@ impl<'m> Network<'m> {
         let (dimensions, kinds) = model.dimensions();
         let mut network = Self {
             model,
-            sites: sites(model),
+            sites: Vec::new(),
+            order: locality::chain(&model.travel),
             tables: Tables::default(),
             places: model.travel.places(),
             nowhere: model.travel.places() as u32,
@@ -147,6 +151,7 @@ impl<'m> Network<'m> {
             class: classes(model),
             home: Vec::new(),
         };
+        network.sites = sites(model, &network.order);
         network.tables = network.tables();
         network.swift = network.plain
             && dimensions == 1
@@ -221,6 +226,7 @@ impl<'m> Network<'m> {
         if from == self.nowhere || to == self.nowhere {
             return Arc::default();
         }
+        let (from, to) = (self.order[from as usize], self.order[to as usize]);
         Arc { time: self.model.travel.time(from, to), cost: self.model.travel.cost(from, to) }
     }
 
@@ -244,11 +250,12 @@ impl<'m> Network<'m> {
     }
 
     fn homes(&self) -> Vec<i32> {
-        let mut starts: Vec<u32> = self.model.vehicles.iter().map(|vehicle| vehicle.start).collect();
+        let place = |node: Node| self.sites[node as usize].place;
+        let mut starts: Vec<u32> = (0..self.vehicles() as u32).map(|vehicle| place(self.start(vehicle))).collect();
         starts.sort_unstable();
         starts.dedup();
-        let nearest = |job: &Job| starts.iter().map(|&start| self.between(start, job.place).cost).min().unwrap_or(0);
-        self.model.jobs.iter().map(nearest).collect()
+        let nearest = |job| starts.iter().map(|&start| self.between(start, place(job)).cost).min().unwrap_or(0);
+        (0..self.jobs() as u32).map(nearest).collect()
     }
 
     /// Mean rate of the vehicles, at least 1.
@@ -304,10 +311,13 @@ impl<'m> Network<'m> {
     }
 }
 
-fn sites(model: &Model) -> Vec<Site> {
-    let nowhere = model.travel.places() as u32;
+/// The nodes, with places renumbered as in `order`.
+fn sites(model: &Model, order: &[u32]) -> Vec<Site> {
+    let mut number = vec![0; order.len()];
+    order.iter().zip(0..).for_each(|(&place, at)| number[place as usize] = at);
+    let nowhere = order.len() as u32;
     let jobs = model.jobs.iter().map(|job| Site {
-        place: job.place,
+        place: number[job.place as usize],
         open: job.windows[0].open,
         close: job.windows[job.windows.len() - 1].close,
         service: job.service,
@@ -315,11 +325,12 @@ fn sites(model: &Model) -> Vec<Site> {
     });
     let depot =
         |place, vehicle: &Vehicle| Site { place, open: vehicle.from, close: vehicle.until, service: 0, load: 0 };
-    let starts = model.vehicles.iter().map(|vehicle| depot(vehicle.start, vehicle));
-    let ends = model.vehicles.iter().map(|vehicle| depot(vehicle.end.unwrap_or(nowhere), vehicle));
+    let starts = model.vehicles.iter().map(|vehicle| depot(number[vehicle.start as usize], vehicle));
+    let ends =
+        model.vehicles.iter().map(|vehicle| depot(vehicle.end.map_or(nowhere, |end| number[end as usize]), vehicle));
     let stops = model.vehicles.iter().flat_map(|_| {
         model.stations.iter().map(|station| Site {
-            place: station.place,
+            place: number[station.place as usize],
             open: station.window.open,
             close: station.window.close,
             service: station.service,

@@ -21,6 +21,8 @@ pub(crate) struct Ruin {
     ruined: Vec<u64>,
     iteration: u64,
     string: Vec<Node>,
+    /// The nodes before the strings removed last.
+    pub gaps: Vec<Node>,
 }
 
 impl Ruin {
@@ -31,6 +33,7 @@ impl Ruin {
     /// Removes strings around `seed`.
     pub fn around(&mut self, state: &mut RouteState<'_>, seed: Node, mean_route: f64, random: &mut Random) {
         self.iteration += 1;
+        self.gaps.clear();
         let longest = LONGEST.min(mean_route).max(1.0);
         let most = 4.0 * REMOVED / (1.0 + longest) - 1.0;
         let strings = (random.unit() * most + 1.0) as usize;
@@ -63,6 +66,7 @@ impl Ruin {
         }
         self.pick_string(state, job, length + kept, random);
         let route = state.route_of(job).unwrap_or(NONE);
+        self.gaps.extend(self.string.first().map(|&first| state.previous(first)));
         if kept == 0 {
             state.remove_jobs(&self.string);
         } else {

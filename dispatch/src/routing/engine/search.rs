@@ -1,5 +1,6 @@
 //! The search loop: ruin, recreate, accept by simulated annealing, keep the best.
 
+use super::cooling::Cooling;
 use super::network::Node;
 use super::plan::{Plan, Score};
 use super::recreate::Recreate;
@@ -29,9 +30,10 @@ pub(crate) struct Search<'n> {
     random: Random,
     /// What leaving a job out costs the search; grows while it is out.
     weight: Vec<f64>,
-    hot: f64,
-    cold: f64,
+    cooling: Cooling,
     mean_route: f64,
+    /// Nodes whose legs an iteration changes.
+    changed: Vec<Node>,
 }
 
 /// The best routes so far.
@@ -59,9 +61,9 @@ impl<'n> Search<'n> {
             recreate,
             random,
             weight: weights(&state),
-            hot: leg * if warm { WARM } else { HOT },
-            cold: leg * COLD,
+            cooling: Cooling::new(leg * if warm { WARM } else { HOT }, leg * COLD, network.jobs()),
             mean_route: 1.0,
+            changed: Vec::new(),
             state,
         };
         search.keep_best();
@@ -73,14 +75,14 @@ impl<'n> Search<'n> {
         if self.state.network.jobs() == 0 || self.state.network.vehicles() == 0 {
             return;
         }
-        let mut temperature = self.hot;
+        let mut temperature = 0.0;
         loop {
             if self.iterations.is_multiple_of(STRIDE) {
                 let done = share(self.iterations);
                 if done >= until {
                     return;
                 }
-                temperature = self.hot * (self.cold / self.hot).powf(done.clamp(0.0, 1.0));
+                temperature = self.cooling.temperature(done, self.iterations);
                 self.now_and_then();
             }
             self.iterations += 1;
@@ -95,7 +97,10 @@ impl<'n> Search<'n> {
         self.state.mark();
         let seed = self.pick_seed();
         self.ruin.around(&mut self.state, seed, self.mean_route, &mut self.random);
+        self.changed.clone_from(&self.ruin.gaps);
+        self.changed.extend_from_slice(self.state.absent());
         self.recreate.all(&mut self.state, &mut self.random, stop);
+        self.state.exchange_ends(&mut self.changed);
         self.state.move_stops_up();
         let missing: f64 = self.state.absent().iter().map(|&job| self.weight[job as usize]).sum();
         let worse = (self.state.cost() - before) as f64 + missing - penalty;

@@ -5,9 +5,10 @@ mod insertion;
 mod journal;
 mod span;
 mod supply;
+mod tail;
 
 pub use insertion::Insertion;
-pub(crate) use insertion::Swift;
+pub(crate) use insertion::{NOWHERE, Swift};
 
 use super::clock::NEVER;
 use super::network::{NONE, Network, Node};

@@ -20,6 +20,9 @@ pub struct Insertion {
     pub cost: i64,
 }
 
+/// More than any insertion costs: what the price of a place is raised by where a job does not fit.
+pub(crate) const NOWHERE: i64 = 1 << 60;
+
 impl RouteState<'_> {
     /// Whether a job fits after a node of a route, and what that costs.
     pub fn test(&self, job: Node, after: Node) -> Option<Insertion> {
@@ -92,11 +95,12 @@ impl RouteState<'_> {
         let total = &self.totals[(before.route as usize).min(self.totals.len() - 1)];
         let start = (before.depart + inward.time).max(swift.site.open);
         let arrival = start + swift.site.service + outward.time;
-        let fits = (start <= swift.site.close)
-            & (arrival <= before.next_latest)
-            & (swift.site.load <= total.capacity - total.load);
+        // Negative when any of the three is broken; all are sums of a few values within LIMIT.
+        let slack = (swift.site.close - start)
+            | (before.next_latest - arrival)
+            | (total.capacity - total.load - swift.site.load);
         let travel = inward.cost + outward.cost - before.leg;
-        if fits { i64::from(travel) * i64::from(total.rate) } else { i64::MAX }
+        i64::from(travel) * i64::from(total.rate) + (i64::from(slack >> 31) & NOWHERE)
     }
 
     /// The job for [`RouteState::price`], if that and [`RouteState::admits`] decide about it.
