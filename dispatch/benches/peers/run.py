@@ -1,13 +1,15 @@
-"""Each solver on each instance and seed; prints the mean gap to the best known by solver and size.
+"""Each solver on each instance and seed; prints each gap, then the mean gap by solver and size.
 
 Distances are those of DIMACS: Euclidean, truncated to one decimal. Every answer is re-checked here.
 """
 
+import argparse
 import csv
 import json
 import math
 import os
 import pathlib
+import statistics
 import subprocess
 import sys
 import time
@@ -48,7 +50,7 @@ def checked(instance, routes):
 
 
 def dispatch(instance, path, seed, seconds):
-    command = [sys.argv[1], "solve", path, "--seconds", str(seconds), "--seed", str(seed), "--threads", "1", "--json"]
+    command = [ARGUMENTS.binary, "solve", path, "--seconds", str(seconds), "--seed", str(seed), "--threads", "1", "--json"]
     return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["routes"]
 
 
@@ -58,23 +60,22 @@ def pyvrp(instance, path, seed, seconds):
 
     vehicles, capacity, rows, matrix = instance
     model = pyvrp.Model()
-    depot = model.add_depot(x=0, y=0)
+    places = [model.add_location(x=0, y=0) for _ in rows]
+    model.add_depot(places[0])
     model.add_vehicle_type(
         num_available=vehicles, capacity=capacity, tw_early=int(rows[0][4] * 10), tw_late=int(rows[0][5] * 10)
     )
-    clients = [
+    for place, r in zip(places[1:], rows[1:]):
         model.add_client(
-            x=0, y=0, delivery=int(r[3]), service_duration=int(r[6] * 10), tw_early=int(r[4] * 10), tw_late=int(r[5] * 10)
+            place, delivery=int(r[3]), service_duration=int(r[6] * 10), tw_early=int(r[4] * 10), tw_late=int(r[5] * 10)
         )
-        for r in rows[1:]
-    ]
-    places = [depot, *clients]
     for i, a in enumerate(places):
         for j, b in enumerate(places):
             if i != j:
                 model.add_edge(a, b, distance=matrix[i][j], duration=matrix[i][j])
     result = model.solve(stop=pyvrp.stop.MaxRuntime(seconds), seed=seed, display=False)
-    return [list(route.visits()) for route in result.best.routes()] if result.best.is_feasible() else []
+    routes = [[stop.idx + 1 for stop in route if stop.is_client()] for route in result.best.routes()]
+    return routes if result.best.is_feasible() else []
 
 
 def ortools(instance, path, seed, seconds):
@@ -135,30 +136,56 @@ def vroom(instance, path, seed, seconds):
     return [list(map(int, group["id"])) for _, group in steps.groupby("vehicle_id")]
 
 
+SOLVERS = {"dispatch": dispatch, "pyvrp": pyvrp, "ortools": ortools, "vroom": vroom}
+SEEDLESS = ("ortools", "vroom")
+
+
+def parse():
+    parser = argparse.ArgumentParser(prog="dispatch/benches/peers/run.sh", description=__doc__)
+    parser.add_argument("--binary", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--data", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--results", type=pathlib.Path, required=True, help="CSV; what is there is not run again")
+    parser.add_argument("--seconds", type=float, default=30.0, help="limit of each run (default 30)")
+    parser.add_argument("--seeds", type=int, default=3, help="seeds 1 to this, for solvers that have one (default 3)")
+    parser.add_argument("--solvers", default=",".join(SOLVERS), help="which, with commas between")
+    parser.add_argument("instances", nargs="*", default=INSTANCES, help="names; default: the twelve")
+    return parser.parse_args()
+
+
+def run(solver, name, seed):
+    path = next(ARGUMENTS.data.rglob(name + ".txt"))
+    instance = read(path)
+    before = time.monotonic(), sum(os.times()[:4])
+    try:
+        distance = checked(instance, SOLVERS[solver](instance, str(path), seed, ARGUMENTS.seconds))
+    except Exception as error:
+        print(f"{solver} {name}: {error!r}", file=sys.stderr)
+        distance = None
+    return distance or "", round(time.monotonic() - before[0], 2), round(sum(os.times()[:4]) - before[1], 2)
+
+
 def main():
-    folder, results = pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
-    seconds = float(sys.argv[4]) if len(sys.argv) > 4 else 5.0
+    results = ARGUMENTS.results
     done = {tuple(row[:4]): row[4:] for row in csv.reader(open(results))} if results.exists() else {}
-    for name in sys.argv[5:] or INSTANCES:
-        path = next(folder.rglob(name + ".txt"))
-        instance = read(path)
-        for solver in (dispatch, pyvrp, ortools, vroom):
-            for seed in (1, 2, 3):
-                key = (solver.__name__, name, str(seed), str(seconds))
-                if key in done or (seed > 1 and solver in (ortools, vroom)):  # these have no seed
-                    continue
-                before = time.monotonic(), sum(os.times()[:4])
-                try:
-                    distance = checked(instance, solver(instance, str(path), seed, seconds))
-                except Exception as error:
-                    print(f"{solver.__name__} {name}: {error}", file=sys.stderr)
-                    distance = None
-                wall, cpu = time.monotonic() - before[0], sum(os.times()[:4]) - before[1]
-                done[key] = [distance or "", round(wall, 2), round(cpu, 2)]
-                with open(results, "a", newline="") as file:
-                    csv.writer(file).writerow([*key, *done[key]])
-                gap = f"{100 * (distance / BEST[name] - 1):6.2f} %" if distance else "nothing feasible"
-                print(f"{name:9} {solver.__name__:9} seed {seed} {gap}  {wall:6.1f} s, {cpu:6.1f} CPU-s", flush=True)
+    gaps = {}
+    for name in ARGUMENTS.instances:
+        for solver in ARGUMENTS.solvers.split(","):
+            for seed in range(1, 2 if solver in SEEDLESS else ARGUMENTS.seeds + 1):
+                key = (solver, name, str(seed), str(ARGUMENTS.seconds))
+                if key not in done:
+                    done[key] = run(solver, name, seed)
+                    with open(results, "a", newline="") as file:
+                        csv.writer(file).writerow([*key, *done[key]])
+                distance, wall, cpu = done[key]
+                gap = 100 * (float(distance) / BEST[name] - 1) if distance else None
+                gaps.setdefault((solver, len(read(next(ARGUMENTS.data.rglob(name + ".txt")))[2]) - 1), []).append(gap)
+                shown = f"{gap:6.2f} %" if distance else "nothing feasible"
+                print(f"{name:9} {solver:9} seed {seed} {shown}  {wall} s, {cpu} CPU-s", flush=True)
+    for (solver, size), found in sorted(gaps.items(), key=lambda item: (item[0][1], item[0][0])):
+        feasible = [gap for gap in found if gap is not None]
+        mean = f"{statistics.mean(feasible):.2f} %" if feasible else "-"
+        print(f"{size:5} customers {solver:9} mean {mean}, {len(feasible)} of {len(found)} runs feasible")
 
 
+ARGUMENTS = parse()
 main()
