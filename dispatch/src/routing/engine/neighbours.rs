@@ -6,7 +6,7 @@ use super::network::{Network, Node};
 /// there are few jobs, because wide windows make far places worth a look.
 const BESIDE: usize = 40;
 /// Entries of all lists together up to which they are longer than [`BESIDE`].
-const BESIDE_OF_ALL: usize = 20_000;
+const BESIDE_OF_ALL: usize = 10_000;
 /// Jobs kept as close by, for ruin.
 const AROUND: usize = 120;
 /// Jobs up to which neighbours are chosen from all.
