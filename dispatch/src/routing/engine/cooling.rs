@@ -43,3 +43,41 @@ impl Cooling {
         hot * (self.cold / hot).powf((passed - time).clamp(0.0, 1.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Temperatures at equal steps of a search with so many iterations in all.
+    fn temperatures(jobs: usize, iterations: u64) -> Vec<f64> {
+        let mut cooling = Cooling::new(100.0, 1.0, jobs);
+        (0..=1_000)
+            .map(|step| cooling.temperature(f64::from(step) / 1_000.0, iterations * step as u64 / 1_000))
+            .collect()
+    }
+
+    #[test]
+    fn a_short_search_cools_down_once() {
+        let found = temperatures(1_000, 100_000);
+        assert!(found.windows(2).all(|pair| pair[1] < pair[0]));
+        assert!((found[0] - 100.0).abs() < 1e-9 && (found[1_000] - 1.0).abs() < 1e-9, "{found:?}");
+    }
+
+    #[test]
+    fn a_long_search_warms_up_again_but_less() {
+        let found = temperatures(100, 4 * 100 * PER_JOB as u64);
+        let rises: Vec<f64> = found.windows(2).filter(|pair| pair[1] > pair[0]).map(|pair| pair[1]).collect();
+        assert_eq!(rises.len(), 3, "four times");
+        assert!(rises.iter().all(|&warm| warm <= REHEAT * 100.0 && warm > 0.9 * REHEAT * 100.0), "{rises:?}");
+        assert!((found[1_000] - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_limit_half_used_up_before_the_first_iteration_is_no_trouble() {
+        let mut cooling = Cooling::new(100.0, 1.0, 10);
+        assert!((cooling.temperature(0.5, 0) - 100.0).abs() < 1e-9);
+        assert!(cooling.temperature(1.0, 10) <= 1.0 + 1e-9);
+        let mut none = Cooling::new(100.0, 1.0, 10);
+        assert!(none.temperature(1.0, 0).is_finite());
+    }
+}

@@ -15,6 +15,8 @@ const HOT: f64 = 15.0;
 const COLD: f64 = 0.15;
 /// First temperature of a search that begins with a plan.
 const WARM: f64 = 0.1;
+/// Share of iterations that change stops at stations too.
+const CHANGE_STOPS: f64 = 0.1;
 /// Iterations between two looks at the limit.
 const STRIDE: u64 = 16;
 /// By how much a tier outweighs the next while searching; plans are compared exactly.
@@ -97,10 +99,12 @@ impl<'n> Search<'n> {
         self.state.mark();
         let seed = self.pick_seed();
         self.ruin.around(&mut self.state, seed, self.mean_route, &mut self.random);
+        self.change_stops(seed);
         self.changed.clone_from(&self.ruin.gaps);
         self.changed.extend_from_slice(self.state.absent());
         self.recreate.all(&mut self.state, &mut self.random, stop);
         self.state.exchange_ends(&mut self.changed);
+        self.state.drop_all_idle_stops();
         self.state.move_stops_up();
         let missing: f64 = self.state.absent().iter().map(|&job| self.weight[job as usize]).sum();
         let worse = (self.state.cost() - before) as f64 + missing - penalty;
@@ -116,6 +120,27 @@ impl<'n> Search<'n> {
         if score < self.best.score {
             self.best.score = score;
             self.keep_best();
+        }
+    }
+
+    /// Now and then gives the ruined routes a stop at a station before anybody needs it, or takes one with
+    /// all it supplies: job by job neither pays.
+    fn change_stops(&mut self, seed: Node) {
+        let network = self.state.network;
+        if !network.has_needs || network.model.stations.is_empty() || !self.random.chance(CHANGE_STOPS) {
+            return;
+        }
+        let near = std::iter::once(seed).chain(network.near.around(seed).iter().copied());
+        let Some(route) = near.filter_map(|job| self.state.route_of(job)).next() else { return };
+        let routes: Vec<u32> = self.state.touched().collect();
+        if self.random.chance(0.5) {
+            self.state.empty_stops(route);
+        }
+        for route in routes {
+            if self.random.chance(0.5) {
+                let station = self.random.below(network.model.stations.len()) as u32;
+                self.state.add_stop(route, station);
+            }
         }
     }
 

@@ -305,3 +305,54 @@ proptest! {
         prop_assert_eq!(state.unserved().len(), TIERS);
     }
 }
+
+/// Two routes from the corner of a right angle, each with the far end of the other.
+fn crossed() -> (Model, Plan) {
+    let points = vec![[0.0, 0.0], [10.0, 0.0], [20.0, 0.0], [0.0, 10.0], [0.0, 20.0]];
+    let model = Model {
+        travel: Travel::Plane { points, scale: 1.0 },
+        jobs: (1..5).map(|place| job(place, 0, 1_000)).collect(),
+        vehicles: vec![vehicle(1_000); 2],
+        ..Model::default()
+    };
+    let stop = |job| Stop { job: Some(job), station: None, arrival: 0, start: 0, depart: 0 };
+    let route = |jobs: [u32; 2]| Route { stops: jobs.map(stop).to_vec(), ..Route::default() };
+    let plan = Plan { routes: vec![route([0, 3]), route([2, 1])], ..Plan::default() };
+    (model, plan)
+}
+
+fn exchanged(model: &Model, plan: &Plan) -> Plan {
+    let network = Network::new(model, &|| false).unwrap();
+    let mut state = RouteState::from_plan(&network, plan);
+    state.exchange_ends(&mut vec![0]);
+    let plan = state.plan();
+    check(model, &plan);
+    plan
+}
+
+#[test]
+fn crossed_routes_exchange_their_ends() {
+    let (model, plan) = crossed();
+    let plan = exchanged(&model, &plan);
+    assert_eq!(plan.cost, 80, "{plan:?}");
+    assert_eq!(plan.unserved, Vec::<u32>::new());
+}
+
+#[test]
+fn ends_stay_where_skills_pins_or_load_hold_them() {
+    let (mut model, plan) = crossed();
+    let before = exchanged(&Model { vehicles: vec![vehicle(70), vehicle(1_000)], ..model.clone() }, &plan);
+    assert_eq!(before.routes[0].jobs(), [0, 3], "the shifts end apart");
+    model.vehicle_sets = vec![[0].into_iter().collect()];
+    model.jobs[3].vehicles = Some(0);
+    assert_eq!(exchanged(&model, &plan).routes[0].jobs(), [0, 3], "only the first may do the last job");
+    let (mut model, plan) = crossed();
+    model.jobs[1].load = vec![9];
+    model.jobs[2].load = vec![0];
+    assert_eq!(exchanged(&model, &plan).routes[0].jobs(), [0, 3], "no room for the heavy one");
+    let (mut model, plan) = crossed();
+    for (number, sequence) in [(0, 0), (3, 1)] {
+        model.jobs[number].pinned = Some(Pin { vehicle: 0, sequence });
+    }
+    assert_eq!(exchanged(&model, &plan).routes[0].jobs(), [0, 3], "pinned jobs stay");
+}
