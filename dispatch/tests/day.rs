@@ -135,3 +135,65 @@ fn offers_price_each_window_by_itself() {
     assert_eq!((offers[0].window, offers[0].best.price.total_s), (day, 0.0), "next door to a visit");
     assert_eq!(board.candidates(&order).unwrap().why_not(&"Ann".into()), None, "she is the first");
 }
+
+/// The order, technician and start of the visit at a place of the plan's first route that has so many.
+fn nth_visit(plan: &Plan, nth: usize) -> Option<(dispatch::OrderId, dispatch::TechnicianId, Time)> {
+    plan.routes.iter().find_map(|route| {
+        let visit = route.visits().nth(nth)?;
+        Some((visit.order.clone(), route.technician.clone(), visit.start))
+    })
+}
+
+#[test]
+fn a_visit_that_has_begun_stays_and_ends() {
+    let mut ended = 0;
+    for seed in 0..100 {
+        let (mut board, plan) = board(seed);
+        let Some((order, technician, start)) = nth_visit(&plan, 0) else { continue };
+        let now = start.max(board.problem().now);
+        board.handle(&Event::Begun { order: order.clone() }, now).unwrap();
+        let draw = &mut Draw::new(seed);
+        for number in 0..4 {
+            let event = draw_event(draw, &board, number);
+            // Whoever is ill or refuses leaves, whatever has begun.
+            if !matches!(event, Event::Order(_)) {
+                continue;
+            }
+            board.handle(&event, now).unwrap();
+            let plan = checked(&board, seed, &format!("{event:?} while {order} goes on"));
+            let (route, visit) = plan.visit(&order).unwrap_or_else(|| panic!("seed {seed}: {order} is gone"));
+            assert_eq!((&route.technician, visit.start), (&technician, now), "seed {seed}");
+        }
+        board.handle(&Event::Done { order: order.clone() }, Time(now.0 + 1)).unwrap();
+        let plan = checked(&board, seed, "the end of a visit");
+        assert!(plan.visit(&order).is_none() && board.problem().orders.iter().all(|other| other.id != order));
+        ended += 1;
+    }
+    assert!(ended > 50, "only {ended}");
+}
+
+#[test]
+fn who_begins_another_visit_loses_none() {
+    let (mut seen, mut told, mut kept) = (0, 0, 0);
+    for seed in 0..100 {
+        let (mut board, plan) = board(seed);
+        let Some((later, technician, start)) = nth_visit(&plan, 1) else { continue };
+        let route = plan.visit(&later).unwrap().0;
+        let skipped = route.visits().next().unwrap().order.clone();
+        if board.problem().orders.iter().any(|order| order.id == skipped && order.begun.is_some()) {
+            continue; // It is over when another begins.
+        }
+        let effect = board.handle(&Event::Begun { order: later.clone() }, start.max(board.problem().now)).unwrap();
+        let plan = checked(&board, seed, "a visit begun out of turn");
+        assert_eq!(plan.visit(&later).unwrap().0.technician, technician, "seed {seed}");
+        let is_open = plan.unassigned.iter().any(|left| left.order == skipped);
+        assert!(is_open || plan.visit(&skipped).is_some(), "seed {seed}: {skipped} is gone");
+        let placed = effect.assigned.iter().any(|(order, ..)| *order == skipped);
+        told += usize::from(placed || effect.unassigned.contains(&skipped));
+        kept += usize::from(!placed || plan.visit(&skipped).is_some());
+        seen += 1;
+    }
+    assert!(seen > 30 && told == seen, "{told} told of {seen}");
+    // The plan is made anew from the lines, which now and then serves another order in its place.
+    assert!((seen - kept) * 50 <= seen, "{kept} kept of {seen}");
+}

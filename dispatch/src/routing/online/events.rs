@@ -13,7 +13,8 @@ use crate::routing::problem::{Assignment, Promise, Time, Window, WorkOrder};
 pub enum Event {
     /// A new order, promised at once in the cheapest place; an urgent one may push others out.
     Order(Box<WorkOrder>),
-    /// A visit has begun.
+    /// A visit has begun. The one that went on before is over; those it was preferred to find another
+    /// place, and so do those it makes late.
     Begun {
         /// Which order.
         order: OrderId,
@@ -73,6 +74,7 @@ impl Board {
             return Err(InputError::new("now", Wrong::OutOfRange { value, min, max: f64::MAX }));
         }
         let before = std::mem::replace(&mut self.problem.now, now);
+        self.pass_time(now);
         let effect = self.change(event);
         match &effect {
             Ok(_) => self.touch(),
@@ -81,20 +83,21 @@ impl Board {
         effect
     }
 
+    /// Nobody who has not begun does so before `now`.
+    fn pass_time(&mut self, now: Time) {
+        for line in self.lines.iter_mut().filter(|line| !line.begun && line.span.start < now) {
+            line.span.start = now.min(line.span.end);
+            line.refresh(&self.ruler);
+        }
+    }
+
     fn change(&mut self, event: &Event) -> Result<Effect, InputError> {
         match event {
             Event::Order(order) => {
                 self.add(WorkOrder::clone(order))?;
                 Ok(self.place_all(vec![(self.problem.orders.len() - 1) as u32]))
             }
-            Event::Begun { order } => {
-                let index = self.known(order)?;
-                let Some((line, node)) = self.whereabouts(index) else {
-                    return Err(InputError::new("order", Wrong::NotOnARoute(order.to_string())));
-                };
-                self.begin(index, line, node);
-                Ok(Effect::default())
-            }
+            Event::Begun { order } => self.begin(order),
             Event::Done { order } => {
                 let index = self.known(order)?;
                 self.finish(index);
@@ -104,7 +107,8 @@ impl Board {
                 let index = self.known(order)?;
                 let service_s = self.problem.orders[index as usize].service_s.saturating_add(*seconds);
                 self.problem.orders[index as usize].service_s = service_s.min(MAX_SERVICE_S);
-                Ok(self.rewalk(index))
+                let freed = self.rewalk(index);
+                Ok(self.place_all(freed))
             }
             Event::Refused { order, technician } => {
                 let index = self.known(order)?;
@@ -312,13 +316,43 @@ impl Board {
         node
     }
 
-    fn begin(&mut self, order: u32, line: usize, node: usize) {
+    fn begin(&mut self, id: &OrderId) -> Result<Effect, InputError> {
+        let not_there = || InputError::new("order", Wrong::NotOnARoute(id.to_string()));
+        let (index, at) = self.whereabouts(self.known(id)?).ok_or_else(not_there)?;
+        let before = self.lines[index].nodes[1..at].iter().filter_map(|node| match node.what {
+            What::Order(order) => Some(&self.problem.orders[order as usize]),
+            _ => None,
+        });
+        let skipped: Vec<OrderId> =
+            before.filter(|order| order.begun.is_none()).map(|order| order.id.clone()).collect();
+        let technician = &self.problem.technicians[self.lines[index].technician].id;
+        let is_ended =
+            |other: &&WorkOrder| other.id != *id && other.begun.as_ref().is_some_and(|b| b.technician == *technician);
+        let ended: Vec<OrderId> = self.problem.orders.iter().filter(is_ended).map(|order| order.id.clone()).collect();
+        for id in &ended {
+            self.finish(self.known(id)?);
+        }
+        for id in &skipped {
+            self.take_off(self.known(id)?);
+        }
+        let order = self.known(id)?;
+        let (index, at) = self.whereabouts(order).ok_or_else(not_there)?;
+        self.begin_line(order, index, at);
+        let mut freed = self.rewalk(order);
+        for id in &skipped {
+            freed.push(self.known(id)?);
+        }
+        Ok(self.place_all(freed))
+    }
+
+    /// Lets a line begin with the visit that stands at `node`.
+    fn begin_line(&mut self, order: u32, line: usize, node: usize) {
         let now = self.problem.now;
         let technician = self.problem.technicians[self.lines[line].technician].id.clone();
         self.problem.orders[order as usize].begun = Some(Assignment { technician, start: now });
         let site = self.order_node(order, None);
         let line = &mut self.lines[line];
-        // What was before it is over: the line begins here.
+        // Pick-ups before it are over.
         line.nodes.drain(1..node);
         line.nodes[0].place = site.place;
         line.nodes[1] = site;
@@ -363,10 +397,10 @@ impl Board {
         }
     }
 
-    /// Walks the line of a visit that takes longer; visits that no longer fit are placed anew, the
-    /// least pressing first.
-    fn rewalk(&mut self, order: u32) -> Effect {
-        let Some((index, at)) = self.whereabouts(order) else { return Effect::default() };
+    /// Walks the line of a visit that takes longer or begins later; takes off those after it that no longer
+    /// fit, the least pressing first, and returns them.
+    fn rewalk(&mut self, order: u32) -> Vec<u32> {
+        let Some((index, at)) = self.whereabouts(order) else { return Vec::new() };
         self.lines[index].nodes[at].service_s = self.problem.orders[order as usize].on_site_s(self.problem.now);
         let mut freed = Vec::new();
         while !self.lines[index].refresh(&self.ruler) {
@@ -379,7 +413,7 @@ impl Board {
             self.take_off(least);
             freed.push(least);
         }
-        self.place_all(freed)
+        freed
     }
 
     /// Empties the lines of a technician, who has no shifts any more.
