@@ -151,6 +151,9 @@ fn a_visit_that_has_begun_stays_and_ends() {
         let (mut board, plan) = board(seed);
         let Some((order, technician, start)) = nth_visit(&plan, 0) else { continue };
         let now = start.max(board.problem().now);
+        let board_before = board.plan().unwrap();
+        board.handle(&Event::Done { order: "unknown".into() }, Time(now.0 + 90_000)).unwrap_err();
+        assert_eq!(checked(&board, seed, "an error"), board_before, "the board is as before");
         board.handle(&Event::Begun { order: order.clone() }, now).unwrap();
         let draw = &mut Draw::new(seed);
         for number in 0..4 {

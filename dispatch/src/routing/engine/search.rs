@@ -104,8 +104,7 @@ impl<'n> Search<'n> {
         self.changed.extend_from_slice(self.state.absent());
         self.recreate.all(&mut self.state, &mut self.random, stop);
         self.state.exchange_ends(&mut self.changed);
-        self.state.drop_all_idle_stops();
-        self.state.move_stops_up();
+        self.state.settle_stops();
         let missing: f64 = self.state.absent().iter().map(|&job| self.weight[job as usize]).sum();
         let worse = (self.state.cost() - before) as f64 + missing - penalty;
         if worse > 0.0 && worse >= -temperature * (1.0 - self.random.unit()).ln() {

@@ -74,21 +74,33 @@ impl Board {
             return Err(InputError::new("now", Wrong::OutOfRange { value, min, max: f64::MAX }));
         }
         let before = std::mem::replace(&mut self.problem.now, now);
-        self.pass_time(now);
+        let cut = self.pass_time(now);
         let effect = self.change(event);
         match &effect {
             Ok(_) => self.touch(),
-            Err(_) => self.problem.now = before,
+            // Errors are found before anything is changed, so that the lines still have their numbers.
+            Err(_) => {
+                self.problem.now = before;
+                for (line, start) in cut {
+                    self.lines[line].span.start = start;
+                    self.lines[line].refresh(&self.ruler);
+                }
+            }
         }
         effect
     }
 
-    /// Nobody who has not begun does so before `now`.
-    fn pass_time(&mut self, now: Time) {
-        for line in self.lines.iter_mut().filter(|line| !line.begun && line.span.start < now) {
-            line.span.start = now.min(line.span.end);
-            line.refresh(&self.ruler);
+    /// Nobody who has not begun does so before `now`. Returns the lines that this cuts, and their starts.
+    fn pass_time(&mut self, now: Time) -> Vec<(usize, Time)> {
+        let mut cut = Vec::new();
+        for (index, line) in self.lines.iter_mut().enumerate() {
+            let start = now.min(line.span.end);
+            if !line.begun && line.span.start < start {
+                cut.push((index, std::mem::replace(&mut line.span.start, start)));
+                line.refresh(&self.ruler);
+            }
         }
+        cut
     }
 
     fn change(&mut self, event: &Event) -> Result<Effect, InputError> {

@@ -53,20 +53,18 @@ impl RouteState<'_> {
         }
     }
 
-    /// Puts a stop where it costs least on a route that has none, for jobs that may want it; whether
-    /// there was time for one.
-    pub(crate) fn add_stop(&mut self, route: u32, station: u32) -> bool {
+    /// Puts a stop where it costs least on a route that has none, if there is time, for jobs that may want it.
+    pub(crate) fn add_stop(&mut self, route: u32, station: u32) {
         let stop = self.network.stop(route, station);
         if self.jobs_on(route) == 0 || self.is_served(stop) {
-            return false;
+            return;
         }
         let places = self.nodes(route).filter(|&node| self.next(node).is_some_and(|next| !self.is_fixed(next)));
         let priced = places.filter_map(|place| Some((self.price_of_stop(stop, place)?, place)));
-        let Some((_, place)) = priced.min() else { return false };
+        let Some((_, place)) = priced.min() else { return };
         self.touch(route);
         self.splice(stop, place, route);
         self.sum_cost(route);
-        true
     }
 
     /// Takes off a route the jobs that a stop supplies, then the stop.
@@ -84,22 +82,15 @@ impl RouteState<'_> {
         self.drop_idle_stops(route);
     }
 
-    /// Drops the stops nobody needs from the routes touched since the mark.
-    pub(crate) fn drop_all_idle_stops(&mut self) {
-        if self.network.has_needs {
-            let routes: Vec<u32> = self.touched().collect();
-            routes.into_iter().for_each(|route| self.drop_idle_stops(route));
-        }
-    }
-
-    /// Moves each stop of the routes touched since the mark to where it costs least at or before
-    /// where it stands: what follows it stays supplied.
-    pub(crate) fn move_stops_up(&mut self) {
+    /// On the routes touched since the mark, drops the stops nobody needs and moves each other to where it costs
+    /// least at or before where it stands: what follows it stays supplied.
+    pub(crate) fn settle_stops(&mut self) {
         if !self.network.has_needs {
             return;
         }
         let routes: Vec<u32> = self.touched().collect();
         for route in routes {
+            self.drop_idle_stops(route);
             let stops: Vec<Node> = self.nodes(route).filter(|&node| self.is_free_stop(node)).collect();
             for stop in stops {
                 self.move_up(stop, route);
