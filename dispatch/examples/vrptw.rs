@@ -30,7 +30,7 @@ struct Arguments {
     /// Seeds 1 to this.
     #[arg(long, default_value_t = 1)]
     seeds: u64,
-    /// Only instances whose name contains one of these.
+    /// Only instances whose name begins with one of these.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Results, one line a run; read first, and appended to.
@@ -48,7 +48,7 @@ fn main() -> Result<()> {
     let mut done = read_done(arguments.csv.as_deref())?;
     let mut groups: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     for (name, text) in instances()? {
-        if !arguments.only.is_empty() && !arguments.only.iter().any(|part| name.contains(part.as_str())) {
+        if !arguments.only.is_empty() && !arguments.only.iter().any(|part| name.starts_with(part.as_str())) {
             continue;
         }
         let instance = formats::read(&name, &text)?;

@@ -1,7 +1,7 @@
 //! The cheapest place of a job beside its neighbours: the innermost loop of the search.
 
 use super::network::{NONE, Node};
-use super::state::{Insertion, NOWHERE, RouteState, Swift};
+use super::state::{Guest, Insertion, NOWHERE, RouteState, Swift};
 use crate::random::Random;
 
 /// Probability of overlooking a place, so that greedy insertion does not always end alike.
@@ -64,28 +64,51 @@ impl RouteState<'_> {
 
     /// The cheapest place below `bound` on any route that has jobs.
     pub(crate) fn best_anywhere(&self, job: Node, bound: i64) -> Option<Insertion> {
-        let (guest, swift) = (self.guest(job), self.swift(job));
+        let guest = self.guest(job);
+        let Some(swift) = self.swift(job) else { return self.best_on_routes(&guest, bound, || false) };
         let (mut bound, mut best) = (bound.min(NOWHERE / 2), None);
         // The starts are numbered after the jobs.
         for after in 0..self.network.end(0) {
-            let cost = match &swift {
-                Some(swift) => self.price(swift, self.visit(after)),
-                None => self.test_below(&guest, after, bound).map_or(i64::MAX, |found| found.cost),
-            };
-            if cost < bound && self.jobs_on(self.visit(after).route) > 0 && self.may_stand(&swift, after) {
+            let cost = self.price(&swift, self.visit(after));
+            if cost < bound && self.jobs_on(self.visit(after).route) > 0 && self.admits(&swift, after) {
                 (bound, best) = (cost, Some(after));
             }
         }
         self.test_below(&guest, best?, i64::MAX)
     }
 
-    fn may_stand(&self, swift: &Option<Swift<'_>>, after: Node) -> bool {
-        swift.as_ref().is_none_or(|swift| self.admits(swift, after))
+    /// The cheapest place below `bound`, route by route, but for those overlooked.
+    fn best_on_routes(
+        &self,
+        guest: &Guest<'_>,
+        mut bound: i64,
+        mut overlook: impl FnMut() -> bool,
+    ) -> Option<Insertion> {
+        let mut best = None;
+        let (needs, close) = (self.network.needs(guest.job), self.network.sites[guest.job as usize].close);
+        for vehicle in 0..self.network.vehicles() as u32 {
+            if self.jobs_on(vehicle) == 0 || !self.fits(guest.job, vehicle) {
+                continue;
+            }
+            let on_board = needs.is_none_or(|needs| self.on_board(needs, vehicle));
+            for after in self.nodes(vehicle).take_while(|&node| self.visit(node).depart <= close) {
+                if let Some(found) = self.test_on_route(guest, after, on_board, bound)
+                    && !overlook()
+                {
+                    bound = found.cost;
+                    best = Some(found);
+                }
+            }
+        }
+        best
     }
 
     fn any_beside(&self, job: Node, blinks: &mut Blinks, random: &mut Random) -> Option<Insertion> {
         let guest = self.guest(job);
         let near = &self.network.near;
+        if near.complete {
+            return self.best_on_routes(&guest, i64::MAX, || blinks.overlook(random));
+        }
         let mut best: Option<Insertion> = None;
         let before = near.after(job).iter().map(|other| self.previous(other.node));
         for after in near.before(job).iter().map(|other| other.node).chain(before.filter(|&after| after != NONE)) {

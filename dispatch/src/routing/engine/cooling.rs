@@ -21,12 +21,14 @@ pub(crate) struct Cooling {
     begun: Option<f64>,
     /// Times of cooling down, once known.
     times: Option<f64>,
+    /// Times done.
+    pub passed: f64,
 }
 
 impl Cooling {
     /// From `hot` to `cold`, with this many jobs to place.
     pub fn new(hot: f64, cold: f64, jobs: usize) -> Self {
-        Self { hot, cold, jobs: jobs as f64, begun: None, times: None }
+        Self { hot, cold, jobs: jobs as f64, begun: None, times: None, passed: 0.0 }
     }
 
     /// The temperature when a share of the limit and a number of iterations are done.
@@ -37,10 +39,10 @@ impl Cooling {
             self.times = Some((all / (self.jobs * PER_JOB)).floor().clamp(1.0, MOST));
         }
         let times = self.times.unwrap_or(1.0);
-        let passed = (done - begun) / (1.0 - begun).max(f64::MIN_POSITIVE) * times;
-        let time = passed.floor().clamp(0.0, times - 1.0);
+        self.passed = (done - begun) / (1.0 - begun).max(f64::MIN_POSITIVE) * times;
+        let time = self.passed.floor().clamp(0.0, times - 1.0);
         let hot = if time > 0.0 { (self.hot * REHEAT).max(self.cold) } else { self.hot };
-        hot * (self.cold / hot).powf((passed - time).clamp(0.0, 1.0))
+        hot * (self.cold / hot).powf((self.passed - time).clamp(0.0, 1.0))
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Neighbours {
     around: Lists<Node>,
     /// Mean travel cost to the nearest neighbours: what a leg costs here.
     pub leg: f64,
+    /// Whether every job that may stand beside another is among its neighbours.
+    pub complete: bool,
 }
 
 #[derive(Debug)]
@@ -65,6 +67,7 @@ impl Neighbours {
         let jobs = network.jobs();
         let vicinity = Vicinity::new(network);
         let (mut legs, mut count) = (0.0, 0.0);
+        lists.complete = kept(jobs) + 1 >= jobs;
         for job in 0..jobs as u32 {
             if job.is_multiple_of(16) && stop() {
                 break;
@@ -151,13 +154,18 @@ fn beside(
             if shared { Some((proximity(network, from, to)?, other)) } else { None }
         })
         .collect();
-    nearest(&mut ranked, (BESIDE_OF_ALL / network.jobs()).max(BESIDE));
+    nearest(&mut ranked, kept(network.jobs()));
     let beside = |(_, node)| {
         let (from, to) = leg(node);
         let arc = network.arc(from, to);
         Beside { node, time: arc.time, cost: arc.cost }
     };
     ranked.into_iter().map(beside).collect()
+}
+
+/// Neighbours kept, each way.
+fn kept(jobs: usize) -> usize {
+    (BESIDE_OF_ALL / jobs.max(1)).max(BESIDE)
 }
 
 /// Travel cost with the waiting that cannot be avoided; `None` when `to` cannot follow at all.

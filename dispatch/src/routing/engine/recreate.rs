@@ -32,17 +32,34 @@ enum Order {
 }
 
 /// Puts absent jobs back.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Recreate {
+    /// No route is opened when so many are in use.
+    pub most_routes: usize,
     queue: Vec<(i64, Node)>,
     /// First empty vehicle of each class.
     empty: Vec<u32>,
+    /// Routes in use when that was looked up, or more than now.
+    used: usize,
     seen: Vec<bool>,
     turn: u32,
     blinks: Blinks,
 }
 
 impl Recreate {
+    /// Opens as many routes as it needs.
+    pub fn new() -> Self {
+        Self {
+            most_routes: usize::MAX,
+            queue: Vec::new(),
+            empty: Vec::new(),
+            used: 0,
+            seen: Vec::new(),
+            turn: 0,
+            blinks: Blinks::default(),
+        }
+    }
+
     /// Inserts what fits, in an order drawn at random.
     pub fn all(&mut self, state: &mut RouteState<'_>, random: &mut Random, stop: &dyn Fn() -> bool) {
         self.order(state, random);
@@ -56,7 +73,8 @@ impl Recreate {
             if done % 64 == 63 && stop() {
                 break;
             }
-            let mut best = state.best_beside(job, &self.empty, &mut self.blinks, random);
+            let empty = if self.used < self.most_routes { self.empty.as_slice() } else { &[] };
+            let mut best = state.best_beside(job, empty, &mut self.blinks, random);
             // A full search for all of very many that fit nowhere would cost more than it finds.
             if best.is_none() && (absent <= 10 || random.below(absent) < 10) {
                 best = state.best_anywhere(job, i64::MAX);
@@ -94,9 +112,12 @@ impl Recreate {
         self.seen.clear();
         self.seen.resize(vehicles, false);
         self.empty.clear();
+        self.used = 0;
         for vehicle in 0..vehicles {
             let class = state.network.class[vehicle] as usize;
-            if state.jobs_on(vehicle as u32) == 0 && !self.seen[class] {
+            if state.jobs_on(vehicle as u32) > 0 {
+                self.used += 1;
+            } else if !self.seen[class] {
                 self.seen[class] = true;
                 self.empty.push(vehicle as u32);
             }

@@ -1,7 +1,7 @@
 //! The search loop: ruin, recreate, accept by simulated annealing, keep the best.
 
 use super::cooling::Cooling;
-use super::network::Node;
+use super::network::{Network, Node};
 use super::plan::{Plan, Score};
 use super::recreate::Recreate;
 use super::ruin::Ruin;
@@ -19,6 +19,12 @@ const WARM: f64 = 0.1;
 const CHANGE_STOPS: f64 = 0.1;
 /// Iterations between two looks at the limit.
 const STRIDE: u64 = 16;
+/// Share of the first cooling in which no more routes are used than the load needs and a few more. Later it is
+/// hard to do without a route and easy to open one: where customers stand in clusters that fill a vehicle,
+/// 2.3 % above best known without, 1.3 % with (1,000 jobs, 600,000 iterations).
+const FEW_ROUTES: f64 = 0.3;
+/// How many those are, to one that the load needs.
+const FEW: f64 = 1.04;
 /// By how much a tier outweighs the next while searching; plans are compared exactly.
 const TIER_RATIO: f64 = 4.0;
 
@@ -52,7 +58,7 @@ impl<'n> Search<'n> {
     pub fn new(mut state: RouteState<'n>, warm: bool, seed: u64, stop: &dyn Fn() -> bool) -> Self {
         let mut random = Random::new(seed);
         let network = state.network;
-        let mut recreate = Recreate::default();
+        let mut recreate = Recreate::new();
         recreate.all(&mut state, &mut random, stop);
         let vehicles = network.vehicles();
         let leg = network.near.leg * f64::from(network.mean_rate());
@@ -69,7 +75,23 @@ impl<'n> Search<'n> {
             state,
         };
         search.keep_best();
+        if !warm {
+            search.use_few_routes();
+        }
         search
+    }
+
+    /// Empties the smallest routes, and lets none be opened for a while.
+    fn use_few_routes(&mut self) {
+        let Some(most) = few_routes(self.state.network) else { return };
+        self.recreate.most_routes = most;
+        let mut routes: Vec<u32> = (0..self.state.network.vehicles() as u32).collect();
+        routes.sort_by_key(|&route| std::cmp::Reverse(self.state.jobs_on(route)));
+        for route in routes.into_iter().skip(most) {
+            let jobs: Vec<Node> = self.state.nodes(route).filter(|&node| self.state.is_movable(node)).collect();
+            self.state.remove_jobs(&jobs);
+            self.best.stale[route as usize] = true;
+        }
     }
 
     /// Searches until `share` (of the limit that is used up, told the number of iterations) reaches `until`.
@@ -85,6 +107,9 @@ impl<'n> Search<'n> {
                     return;
                 }
                 temperature = self.cooling.temperature(done, self.iterations);
+                if self.cooling.passed >= FEW_ROUTES {
+                    self.recreate.most_routes = usize::MAX;
+                }
                 self.now_and_then();
             }
             self.iterations += 1;
@@ -193,6 +218,15 @@ impl<'n> Search<'n> {
     fn best_state(&self) -> RouteState<'n> {
         RouteState::from_routes(self.state.network, &self.best.routes)
     }
+}
+
+/// The fewest routes that hold the load and a few more, if all vehicles are alike and that is fewer than there are.
+fn few_routes(network: &Network<'_>) -> Option<usize> {
+    let load: i64 = network.sites[..network.jobs()].iter().map(|site| i64::from(site.load)).sum();
+    let capacity = *network.model.vehicles.first()?.capacity.first()?;
+    let alike = network.class.iter().all(|&class| class == 0);
+    let few = (load as f64 / f64::from(capacity) * FEW).ceil() as usize;
+    if alike && load > 0 && few < network.vehicles() { Some(few) } else { None }
 }
 
 fn score(state: &RouteState<'_>) -> Score {

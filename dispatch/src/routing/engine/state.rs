@@ -8,7 +8,7 @@ mod supply;
 mod tail;
 
 pub use insertion::Insertion;
-pub(crate) use insertion::{NOWHERE, Swift};
+pub(crate) use insertion::{Guest, NOWHERE, Swift};
 
 use super::clock::NEVER;
 use super::network::{NONE, Network, Node};
@@ -47,6 +47,8 @@ struct Total {
     rate: i32,
     travel: i64,
     preference: i64,
+    /// Waiting when the departure is as late as that helps; only counted where durations cost.
+    waiting: i32,
     cost: i64,
 }
 

@@ -112,8 +112,35 @@ fn walk(model: &Model, index: usize, vehicle: &Vehicle, route: &Route, served: &
         }
         assert!(route.end <= vehicle.until && route.end >= now);
         let late = i64::from((route.end - vehicle.overtime_from).max(0)) * i64::from(vehicle.overtime_rate);
-        assert_eq!(route.cost, cost * i64::from(vehicle.rate) + preference + i64::from(vehicle.fixed_cost) + late);
+        let used = cost * i64::from(vehicle.rate) + i64::from(vehicle.fixed_cost) + late;
+        assert_eq!(route.cost, used + preference + duration(model, vehicle, route) * i64::from(vehicle.duration_rate));
     }
+}
+
+/// From leaving as late as reaches the end no later, to the end. For single windows and no breaks.
+fn duration(model: &Model, vehicle: &Vehicle, route: &Route) -> i64 {
+    if vehicle.duration_rate == 0 {
+        return 0;
+    }
+    let place = |stop: &Stop| match stop.job {
+        Some(job) => model.jobs[job as usize].place,
+        None => model.stations[stop.station.unwrap() as usize].place,
+    };
+    let last = route.stops.last().unwrap();
+    let mut latest = last.depart;
+    let mut next = None;
+    for stop in route.stops.iter().rev() {
+        if let Some(next) = next {
+            latest -= model.travel.time(place(stop), next);
+        }
+        let close = stop.job.map_or_else(
+            || model.stations[stop.station.unwrap() as usize].window.close,
+            |job| model.jobs[job as usize].windows[0].close,
+        );
+        latest = (latest - (stop.depart - stop.start)).min(close);
+        next = Some(place(stop));
+    }
+    i64::from(route.end - (latest - model.travel.time(vehicle.start, next.unwrap())))
 }
 
 #[test]
@@ -272,6 +299,19 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    /// Models in which durations may cost something.
+    fn any_timed_model()(mut model in any_model(), rates in prop::array::uniform3(0..3i32)) -> Model {
+        model.jobs.iter_mut().for_each(|job| job.windows.truncate(1));
+        for (vehicle, rate) in model.vehicles.iter_mut().zip(rates) {
+            vehicle.breaks.clear();
+            vehicle.overtime_rate = 0;
+            vehicle.duration_rate = rate;
+        }
+        model
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
 
@@ -281,7 +321,26 @@ proptest! {
     }
 
     #[test]
-    fn an_insertion_costs_what_its_test_said(model in any_model()) {
+    fn every_timed_plan_keeps_every_promise(model in any_timed_model()) {
+        plan(&model, 200);
+    }
+
+    #[test]
+    fn the_cheapest_place_is_found_route_by_route(model in any_timed_model()) {
+        let network = Network::new(&model, &|| false).unwrap();
+        let mut state = RouteState::new(&network);
+        for job in (0..model.jobs.len() as u32).filter(|&job| model.jobs[job as usize].pinned.is_none()) {
+            let used = (0..network.vehicles() as u32).filter(|&vehicle| state.jobs_on(vehicle) > 0);
+            let best = used.filter_map(|vehicle| state.best_on(job, vehicle)).map(|found| found.cost).min();
+            prop_assert_eq!(state.best_anywhere(job, i64::MAX).map(|found| found.cost), best);
+            if let Some(insertion) = state.best(job) {
+                state.insert(&insertion);
+            }
+        }
+    }
+
+    #[test]
+    fn an_insertion_costs_what_its_test_said(model in prop_oneof![any_model(), any_timed_model()]) {
         let network = Network::new(&model, &|| false).unwrap();
         let mut state = RouteState::new(&network);
         for job in 0..model.jobs.len() as u32 {
@@ -304,6 +363,21 @@ proptest! {
         prop_assert_eq!(state.unserved().iter().sum::<u32>() as usize, state.absent().len());
         prop_assert_eq!(state.unserved().len(), TIERS);
     }
+}
+
+/// Jobs of which every vehicle could hold all, but does one in time: so many as there are.
+#[test]
+fn few_routes_are_only_how_it_begins() {
+    let alone =
+        |place| Job { windows: vec![Window { open: 10 * place as i32, close: 10 * place as i32 }], ..job(place, 0, 0) };
+    let model = Model {
+        travel: line(30, 10.0),
+        jobs: (1..30).map(alone).map(|job| Job { service: 1_000, ..job }).collect(),
+        vehicles: vec![Vehicle { capacity: vec![100], ..vehicle(9_000) }; 40],
+        ..Model::default()
+    };
+    let (plan, all) = (plan(&model, 3_000), (1..30).map(|place| 20 * place).sum::<i64>());
+    assert_eq!((plan.unserved.len(), plan.cost), (0, all));
 }
 
 /// Two routes from the corner of a right angle, each with the far end of the other.

@@ -44,28 +44,40 @@ impl RouteState<'_> {
         if before.route == NONE || before.next == NONE {
             return None;
         }
-        let travel = guest.cost_from(self.network, before.place) + guest.cost_to(self.network, before.next_place);
-        let detour = self.detour(guest.job, before, travel);
+        let detour = self.detour(guest, before);
         if detour >= bound || !self.has_room(guest.job, before.route) {
             return None;
         }
         if guest.picky {
-            self.test_picky(guest, after, detour, bound)
-        } else {
-            self.test_times(guest, after, before, detour, bound)
-        }
-    }
-
-    /// The rest of the test for a job that not every vehicle can do anywhere.
-    fn test_picky(&self, guest: &Guest<'_>, after: Node, detour: i64, bound: i64) -> Option<Insertion> {
-        let before = &self.visits[after as usize];
-        if !self.network.allows(guest.job, before.route) || !self.may_follow(guest.job, before) {
-            return None;
-        }
-        if !self.equipped(guest.job, before.route, after) {
-            return self.with_stop(guest.job, after, bound);
+            if !self.network.allows(guest.job, before.route) || !self.may_follow(guest.job, before) {
+                return None;
+            }
+            if !self.equipped(guest.job, before.route, after) {
+                return self.with_stop(guest.job, after, bound);
+            }
         }
         self.test_times(guest, after, before, detour, bound)
+    }
+
+    /// As [`test_below`](Self::test_below), on a route that the job [`fits`](Self::fits) and whose van has what it
+    /// needs `on_board` or not.
+    #[inline]
+    pub(crate) fn test_on_route(
+        &self,
+        guest: &Guest<'_>,
+        after: Node,
+        on_board: bool,
+        bound: i64,
+    ) -> Option<Insertion> {
+        let before = &self.visits[after as usize];
+        if before.next == NONE || guest.picky && !self.may_follow(guest.job, before) {
+            return None;
+        }
+        if !on_board && !self.is_supplied_at(guest.job, after) {
+            return self.with_stop(guest.job, after, bound);
+        }
+        let detour = self.detour(guest, before);
+        if detour >= bound { None } else { self.test_times(guest, after, before, detour, bound) }
     }
 
     /// Cost of a job after a job (not a start), on a route or not, where nothing but travel, load
@@ -128,10 +140,12 @@ impl RouteState<'_> {
     fn test_times(&self, guest: &Guest<'_>, after: Node, before: &Visit, detour: i64, bound: i64) -> Option<Insertion> {
         let inward = guest.time_from(self.network, before.place);
         let outward = guest.time_to(self.network, before.next_place);
-        let mut cost = detour + self.delay(guest.job, before, inward, outward)?;
-        if self.network.has_duration {
-            cost += self.lengthens(before.route, after, &[guest.job]);
+        let visit = inward + self.network.sites[guest.job as usize].service + outward;
+        if detour + self.lengthens_at_least(before, visit) >= bound {
+            return None;
         }
+        let mut cost = detour + self.delay(guest.job, before, inward, outward)?;
+        cost += self.lengthens(before.route, after, &[guest.job]);
         if cost < bound {
             Some(Insertion { job: guest.job, after, vehicle: before.route, stop: None, cost })
         } else {
@@ -208,9 +222,14 @@ impl RouteState<'_> {
         !self.fixed[before.next as usize] && self.network.job(job).pinned.is_none_or(pinned_here)
     }
 
+    fn detour(&self, guest: &Guest<'_>, before: &Visit) -> i64 {
+        let travel = guest.cost_from(self.network, before.place) + guest.cost_to(self.network, before.next_place);
+        self.detour_of(guest.job, before, travel)
+    }
+
     /// Cost of a job between two nodes that adds this much travel, overtime apart.
     #[inline]
-    fn detour(&self, job: Node, before: &Visit, travel: i64) -> i64 {
+    fn detour_of(&self, job: Node, before: &Visit, travel: i64) -> i64 {
         let total = &self.totals[before.route as usize];
         // An empty vehicle stays where it is: its leg from start to end is not paid.
         let (saved, fixed) =
@@ -253,12 +272,17 @@ impl RouteState<'_> {
     pub(crate) fn equipped(&self, job: Node, vehicle: u32, after: Node) -> bool {
         match self.network.needs(job) {
             None => true,
-            Some(needs) => needs.stations & self.supplied[after as usize] != 0 || self.on_board(needs, vehicle),
+            Some(needs) => self.is_supplied_at(job, after) || self.on_board(needs, vehicle),
         }
     }
 
+    /// Whether a stop before or at `after` supplies the job.
+    fn is_supplied_at(&self, job: Node, after: Node) -> bool {
+        self.network.needs(job).is_some_and(|needs| needs.stations & self.supplied[after as usize] != 0)
+    }
+
     /// Whether tools and parts can come from the van's own stock.
-    fn on_board(&self, needs: &Needs, vehicle: u32) -> bool {
+    pub(crate) fn on_board(&self, needs: &Needs, vehicle: u32) -> bool {
         let specs = self.network.vehicle(vehicle);
         let used = &self.used[vehicle as usize * self.network.kinds..];
         needs.tools & !specs.tools == 0
@@ -271,25 +295,31 @@ impl RouteState<'_> {
         let vehicle = self.visits[after as usize].route;
         (0..self.network.model.stations.len() as u32)
             .filter(|station| needs.stations >> station & 1 == 1)
-            .filter_map(|station| self.through(job, after, self.network.stop(vehicle, station)))
-            .filter(|insertion| insertion.cost < bound)
+            .filter_map(|station| self.through(job, after, self.network.stop(vehicle, station), bound))
             .min_by_key(|insertion| insertion.cost)
     }
 
-    fn through(&self, job: Node, after: Node, stop: Node) -> Option<Insertion> {
+    fn through(&self, job: Node, after: Node, stop: Node, bound: i64) -> Option<Insertion> {
         if self.is_served(stop) {
             return None;
         }
         let (network, before) = (self.network, &self.visits[after as usize]);
         let (vehicle, to_stop, to_job) = (before.route, network.arc(after, stop), network.arc(stop, job));
+        let outward = network.between(network.sites[job as usize].place, before.next_place);
+        let travel = i64::from(to_stop.cost) + i64::from(to_job.cost) + i64::from(outward.cost);
+        let mut cost = self.detour_of(job, before, travel);
+        let services = network.sites[stop as usize].service + network.sites[job as usize].service;
+        let visits = to_stop.time + to_job.time + outward.time + services;
+        if cost + self.lengthens_at_least(before, visits) >= bound {
+            return None;
+        }
         let (_, depart) = network.serve(vehicle, stop, network.arrive(vehicle, before.depart, to_stop.time))?;
         // What is left is the insertion of the job behind a visit that is not there yet.
         let behind = Visit { depart, ..*before };
-        let outward = network.between(network.sites[job as usize].place, before.next_place);
-        let travel = i64::from(to_stop.cost) + i64::from(to_job.cost) + i64::from(outward.cost);
-        let mut cost = self.detour(job, before, travel) + self.delay(job, &behind, to_job.time, outward.time)?;
-        if network.has_duration {
-            cost += self.lengthens(vehicle, after, &[stop, job]);
+        cost += self.delay(job, &behind, to_job.time, outward.time)?;
+        cost += self.lengthens(vehicle, after, &[stop, job]);
+        if cost >= bound {
+            return None;
         }
         Some(Insertion { job, after, vehicle, stop: Some(stop), cost })
     }

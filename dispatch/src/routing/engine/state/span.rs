@@ -3,7 +3,7 @@
 //! Sequences of visits are joined in O(1) from their duration and the earliest and latest begin
 //! that keep it (Vidal, Crainic, Gendreau and Prins 2013, section 4.1.1, without time warp).
 
-use super::RouteState;
+use super::{RouteState, Visit};
 use crate::routing::engine::network::{NONE, Node};
 
 /// A feasible sequence of visits.
@@ -42,15 +42,20 @@ impl RouteState<'_> {
     pub(super) fn measure(&mut self, route: u32) {
         let mut node = self.network.start(route);
         let mut span = self.span_of(node);
+        let mut waiting = 0;
         loop {
             self.spans[node as usize].0 = span;
             let next = self.visits[node as usize].next;
             if next == NONE {
                 break;
             }
-            span = self.join_to(span, node, next, self.span_of(next));
+            let (visit, travel) = (self.span_of(next), self.network.arc(node, next).time);
+            let joined = span.join(travel, visit);
+            waiting += joined.duration - span.duration - travel - visit.duration;
+            span = joined;
             node = next;
         }
+        self.totals[route as usize].waiting = waiting;
         let mut span = self.span_of(node);
         while node != NONE {
             self.spans[node as usize].1 = span;
@@ -67,9 +72,22 @@ impl RouteState<'_> {
         self.spans[self.network.end(route) as usize].0.duration
     }
 
+    /// What visits after `before` add to the cost of the route's duration at least, with their travel: they can use
+    /// up all its waiting.
+    #[inline]
+    pub(super) fn lengthens_at_least(&self, before: &Visit, visits: i32) -> i64 {
+        if !self.network.has_duration {
+            return 0;
+        }
+        let total = &self.totals[before.route as usize];
+        let leg = || self.network.between(before.place, before.next_place).time;
+        let saved = if total.jobs > 0 { leg() + total.waiting } else { 0 };
+        i64::from(visits - saved) * i64::from(self.network.vehicle(before.route).duration_rate)
+    }
+
     /// What one or two visits after `after` add to the cost of the route's duration.
     pub(super) fn lengthens(&self, route: u32, after: Node, visits: &[Node]) -> i64 {
-        let rate = i64::from(self.network.vehicle(route).duration_rate);
+        let rate = if self.network.has_duration { i64::from(self.network.vehicle(route).duration_rate) } else { 0 };
         if rate == 0 {
             return 0;
         }

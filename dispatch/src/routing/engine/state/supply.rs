@@ -136,8 +136,7 @@ impl RouteState<'_> {
             return None;
         }
         let travel = i64::from(inward.cost) + i64::from(outward.cost) - i64::from(before.leg);
-        let longer = if network.has_duration { self.lengthens(vehicle, after, &[stop]) } else { 0 };
-        Some(travel * i64::from(network.vehicle(vehicle).rate) + longer)
+        Some(travel * i64::from(network.vehicle(vehicle).rate) + self.lengthens(vehicle, after, &[stop]))
     }
 
     /// Whether every job of the route has what it needs without one of its stops.
