@@ -85,13 +85,18 @@ impl RouteState<'_> {
         mut overlook: impl FnMut() -> bool,
     ) -> Option<Insertion> {
         let mut best = None;
-        let (needs, close) = (self.network.needs(guest.job), self.network.sites[guest.job as usize].close);
+        let site = guest.site;
         for vehicle in 0..self.network.vehicles() as u32 {
             if self.jobs_on(vehicle) == 0 || !self.fits(guest.job, vehicle) {
                 continue;
             }
-            let on_board = needs.is_none_or(|needs| self.on_board(needs, vehicle));
-            for after in self.nodes(vehicle).take_while(|&node| self.visit(node).depart <= close) {
+            let on_board = self.is_on_board(guest.needs, vehicle);
+            // Both departures and latest arrivals grow along a route.
+            let in_time = self
+                .nodes(vehicle)
+                .skip_while(|&node| self.visit(node).next_latest < site.open + site.service)
+                .take_while(|&node| self.visit(node).depart <= site.close);
+            for after in in_time {
                 if let Some(found) = self.test_on_route(guest, after, on_board, bound)
                     && !overlook()
                 {

@@ -201,6 +201,7 @@ impl<'m> Network<'m> {
     }
 
     /// Time and cost from node to node.
+    #[inline]
     pub fn arc(&self, from: Node, to: Node) -> Arc {
         self.between(self.sites[from as usize].place, self.sites[to as usize].place)
     }

@@ -33,8 +33,8 @@ impl RouteState<'_> {
     #[inline]
     pub(crate) fn guest(&self, job: Node) -> Guest<'_> {
         let network = self.network;
-        let place = network.sites[job as usize].place;
-        Guest { job, place, rows: network.rows(place), picky: network.is_picky(job) }
+        let site = &network.sites[job as usize];
+        Guest { job, site, rows: network.rows(site.place), picky: network.is_picky(job), needs: network.needs(job) }
     }
 
     /// As [`RouteState::test`] for an absent job, if it costs less than `bound`.
@@ -52,7 +52,7 @@ impl RouteState<'_> {
             if !self.network.allows(guest.job, before.route) || !self.may_follow(guest.job, before) {
                 return None;
             }
-            if !self.equipped(guest.job, before.route, after) {
+            if !self.equipped(guest.needs, before.route, after) {
                 return self.with_stop(guest.job, after, bound);
             }
         }
@@ -70,10 +70,22 @@ impl RouteState<'_> {
         bound: i64,
     ) -> Option<Insertion> {
         let before = &self.visits[after as usize];
-        if before.next == NONE || guest.picky && !self.may_follow(guest.job, before) {
+        if before.next == NONE {
             return None;
         }
-        if !on_board && !self.is_supplied_at(guest.job, after) {
+        let supplied = on_board || self.is_supplied_at(guest.needs, after);
+        // What most places fail at comes first.
+        if supplied && self.network.plain {
+            let start = (before.depart + guest.time_from(self.network, before.place)).max(guest.site.open);
+            let arrival = start + guest.site.service + guest.time_to(self.network, before.next_place);
+            if start > guest.site.close || arrival > before.next_latest {
+                return None;
+            }
+        }
+        if guest.picky && !self.may_follow(guest.job, before) {
+            return None;
+        }
+        if !supplied {
             return self.with_stop(guest.job, after, bound);
         }
         let detour = self.detour(guest, before);
@@ -140,7 +152,7 @@ impl RouteState<'_> {
     fn test_times(&self, guest: &Guest<'_>, after: Node, before: &Visit, detour: i64, bound: i64) -> Option<Insertion> {
         let inward = guest.time_from(self.network, before.place);
         let outward = guest.time_to(self.network, before.next_place);
-        let visit = inward + self.network.sites[guest.job as usize].service + outward;
+        let visit = inward + guest.site.service + outward;
         if detour + self.lengthens_at_least(before, visit) >= bound {
             return None;
         }
@@ -207,7 +219,7 @@ impl RouteState<'_> {
     #[inline]
     pub(crate) fn has_room(&self, job: Node, vehicle: u32) -> bool {
         let network = self.network;
-        if network.dimensions == 1 {
+        if network.dimensions <= 1 {
             let total = &self.totals[vehicle as usize];
             return total.load + network.sites[job as usize].load <= total.capacity;
         }
@@ -222,6 +234,7 @@ impl RouteState<'_> {
         !self.fixed[before.next as usize] && self.network.job(job).pinned.is_none_or(pinned_here)
     }
 
+    #[inline]
     fn detour(&self, guest: &Guest<'_>, before: &Visit) -> i64 {
         let travel = guest.cost_from(self.network, before.place) + guest.cost_to(self.network, before.next_place);
         self.detour_of(guest.job, before, travel)
@@ -267,22 +280,21 @@ impl RouteState<'_> {
         i64::from(due - paid) * i64::from(specs.overtime_rate)
     }
 
-    /// Whether the vehicle has what the job needs when it comes from `after`.
+    /// Whether the vehicle has what a job needs when it comes from `after`.
     #[inline]
-    pub(crate) fn equipped(&self, job: Node, vehicle: u32, after: Node) -> bool {
-        match self.network.needs(job) {
-            None => true,
-            Some(needs) => self.is_supplied_at(job, after) || self.on_board(needs, vehicle),
-        }
+    fn equipped(&self, needs: Option<&Needs>, vehicle: u32, after: Node) -> bool {
+        self.is_supplied_at(needs, after) || self.is_on_board(needs, vehicle)
     }
 
-    /// Whether a stop before or at `after` supplies the job.
-    fn is_supplied_at(&self, job: Node, after: Node) -> bool {
-        self.network.needs(job).is_some_and(|needs| needs.stations & self.supplied[after as usize] != 0)
+    /// Whether a stop before or at `after` supplies what a job needs.
+    #[inline]
+    fn is_supplied_at(&self, needs: Option<&Needs>, after: Node) -> bool {
+        needs.is_none_or(|needs| needs.stations & self.supplied[after as usize] != 0)
     }
 
     /// Whether tools and parts can come from the van's own stock.
-    pub(crate) fn on_board(&self, needs: &Needs, vehicle: u32) -> bool {
+    pub(crate) fn is_on_board(&self, needs: Option<&Needs>, vehicle: u32) -> bool {
+        let Some(needs) = needs else { return true };
         let specs = self.network.vehicle(vehicle);
         let used = &self.used[vehicle as usize * self.network.kinds..];
         needs.tools & !specs.tools == 0
@@ -328,7 +340,8 @@ impl RouteState<'_> {
 /// A job that looks for a place, with its legs at hand.
 pub(crate) struct Guest<'a> {
     pub job: Node,
-    place: u32,
+    pub site: &'a Site,
+    pub needs: Option<&'a Needs>,
     rows: Option<(Row<'a>, Row<'a>)>,
     picky: bool,
 }
@@ -336,26 +349,28 @@ pub(crate) struct Guest<'a> {
 impl Guest<'_> {
     #[inline]
     fn cost_from(&self, network: &Network<'_>, place: u32) -> i64 {
-        let cost =
-            self.rows.as_ref().map_or_else(|| network.compute(place, self.place).cost, |(_, back)| back.cost(place));
+        let cost = self
+            .rows
+            .as_ref()
+            .map_or_else(|| network.compute(place, self.site.place).cost, |(_, back)| back.cost(place));
         cost.into()
     }
 
     #[inline]
     fn cost_to(&self, network: &Network<'_>, place: u32) -> i64 {
         let cost =
-            self.rows.as_ref().map_or_else(|| network.compute(self.place, place).cost, |(out, _)| out.cost(place));
+            self.rows.as_ref().map_or_else(|| network.compute(self.site.place, place).cost, |(out, _)| out.cost(place));
         cost.into()
     }
 
     #[inline]
     fn time_from(&self, network: &Network<'_>, place: u32) -> i32 {
-        self.rows.as_ref().map_or_else(|| network.compute(place, self.place).time, |(_, back)| back.time(place))
+        self.rows.as_ref().map_or_else(|| network.compute(place, self.site.place).time, |(_, back)| back.time(place))
     }
 
     #[inline]
     fn time_to(&self, network: &Network<'_>, place: u32) -> i32 {
-        self.rows.as_ref().map_or_else(|| network.compute(self.place, place).time, |(out, _)| out.time(place))
+        self.rows.as_ref().map_or_else(|| network.compute(self.site.place, place).time, |(out, _)| out.time(place))
     }
 }
 

@@ -74,7 +74,7 @@ impl RouteState<'_> {
 
     /// What visits after `before` add to the cost of the route's duration at least, with their travel: they can use
     /// up all its waiting.
-    #[inline]
+    #[inline(always)]
     pub(super) fn lengthens_at_least(&self, before: &Visit, visits: i32) -> i64 {
         if !self.network.has_duration {
             return 0;
