@@ -159,7 +159,11 @@ fn what_no_shift_reaches_stays_and_the_urgent_goes_first() {
     let mut jobs: Vec<Job> = (1..9).map(|place| Job { tier: 1, ..job(place, 0, 1_000) }).collect();
     jobs[7].tier = 0;
     let model = Model { travel: line(9, 10.0), jobs, vehicles: vec![vehicle(165)], ..Model::default() };
-    assert_eq!(plan(&model, 2_000).unserved.len(), 7, "the farthest takes the whole shift, and is worth it");
+    for seed in 1..=20 {
+        let settings = Settings { iterations: Some(5_000), seed, ..Settings::default() };
+        let plan = solve(&model, &settings, &|_| 0.0).unwrap().plan;
+        assert_eq!(plan.unserved.len(), 7, "the farthest takes the whole shift, and is worth it: {seed}");
+    }
 }
 
 #[test]
