@@ -17,6 +17,9 @@ const ORDERS: [(Order, usize); 7] = [
     (Order::Closes, 2),
 ];
 
+/// Probability that the more urgent are inserted before all others.
+const URGENT_FIRST: f64 = 0.25;
+
 /// Turns after which the empty vehicles are looked up again, whether or not one was used.
 const REFRESH: u32 = 16;
 
@@ -36,7 +39,7 @@ enum Order {
 pub(crate) struct Recreate {
     /// No route is opened when so many are in use.
     pub most_routes: usize,
-    queue: Vec<(i64, Node)>,
+    queue: Vec<(u8, i64, Node)>,
     /// First empty vehicle of each class.
     empty: Vec<u32>,
     /// Routes in use when that was looked up, or more than now.
@@ -64,12 +67,15 @@ impl Recreate {
     pub fn all(&mut self, state: &mut RouteState<'_>, random: &mut Random, stop: &dyn Fn() -> bool) {
         self.order(state, random);
         self.turn = (self.turn + 1) % REFRESH;
-        if self.turn == 1 || self.empty.iter().any(|&vehicle| state.jobs_on(vehicle) > 0) {
+        let is_used = |&vehicle: &u32| state.jobs_on(vehicle) > 0;
+        // A vehicle that ruin has emptied may be the only one that can do what it did.
+        let is_new = |vehicle: u32| !is_used(&vehicle) && !self.seen[state.network.class[vehicle as usize] as usize];
+        if self.turn == 1 || self.empty.iter().any(is_used) || state.touched().any(is_new) {
             self.find_empty(state);
         }
         let queue = std::mem::take(&mut self.queue);
         let absent = queue.len();
-        for (done, &(_, job)) in queue.iter().enumerate() {
+        for (done, &(_, _, job)) in queue.iter().enumerate() {
             if done % 64 == 63 && stop() {
                 break;
             }
@@ -101,8 +107,10 @@ impl Recreate {
             drawn -= weight;
         }
         self.queue.clear();
+        let urgent_first = random.chance(URGENT_FIRST);
         for &job in state.absent() {
-            self.queue.push((key(state, job, order, random), job));
+            let tier = if urgent_first { state.network.job(job).tier } else { 0 };
+            self.queue.push((tier, key(state, job, order, random), job));
         }
         self.queue.sort_unstable();
     }

@@ -30,11 +30,11 @@ impl Ruin {
         Self { ruined: vec![0; vehicles], ..Self::default() }
     }
 
-    /// Removes strings around `seed`.
-    pub fn around(&mut self, state: &mut RouteState<'_>, seed: Node, mean_route: f64, random: &mut Random) {
+    /// Removes strings of at most `longest` jobs around `seed`.
+    pub fn around(&mut self, state: &mut RouteState<'_>, seed: Node, longest: f64, random: &mut Random) {
         self.iteration += 1;
         self.gaps.clear();
-        let longest = LONGEST.min(mean_route).max(1.0);
+        let longest = LONGEST.min(longest).max(1.0);
         let most = 4.0 * REMOVED / (1.0 + longest) - 1.0;
         let strings = (random.unit() * most + 1.0) as usize;
         let mut done = 0;

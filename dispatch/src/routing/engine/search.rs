@@ -123,7 +123,9 @@ impl<'n> Search<'n> {
         let penalty: f64 = self.state.absent().iter().map(|&job| self.weight[job as usize]).sum();
         self.state.mark();
         let seed = self.pick_seed();
-        self.ruin.around(&mut self.state, seed, self.mean_route, &mut self.random);
+        // What is out may need a whole route.
+        let longest = if self.state.is_served(seed) { self.mean_route } else { f64::INFINITY };
+        self.ruin.around(&mut self.state, seed, longest, &mut self.random);
         self.change_stops(seed);
         self.changed.clone_from(&self.ruin.gaps);
         self.changed.extend_from_slice(self.state.absent());
@@ -132,7 +134,9 @@ impl<'n> Search<'n> {
         self.state.settle_stops();
         let missing: f64 = self.state.absent().iter().map(|&job| self.weight[job as usize]).sum();
         let worse = (self.state.cost() - before) as f64 + missing - penalty;
-        if worse > 0.0 && worse >= -temperature * (1.0 - self.random.unit()).ln() {
+        let score = score(&self.state);
+        let is_best = score < self.best.score;
+        if !is_best && worse > 0.0 && worse >= -temperature * (1.0 - self.random.unit()).ln() {
             self.state.roll_back();
             return;
         }
@@ -140,8 +144,7 @@ impl<'n> Search<'n> {
             self.best.stale[route as usize] = true;
         }
         self.state.keep();
-        let score = score(&self.state);
-        if score < self.best.score {
+        if is_best {
             self.best.score = score;
             self.keep_best();
         }
