@@ -63,14 +63,14 @@ impl Recreate {
         }
     }
 
-    /// Inserts what fits, in an order drawn at random.
-    pub fn all(&mut self, state: &mut RouteState<'_>, random: &mut Random, stop: &dyn Fn() -> bool) {
+    /// Inserts what fits, in an order drawn at random; `short` if some were left out before.
+    pub fn all(&mut self, state: &mut RouteState<'_>, random: &mut Random, short: bool, stop: &dyn Fn() -> bool) {
         self.order(state, random);
         self.turn = (self.turn + 1) % REFRESH;
         let is_used = |&vehicle: &u32| state.jobs_on(vehicle) > 0;
-        // A vehicle that ruin has emptied may be the only one that can do what it did.
+        // A vehicle that ruin has emptied may be the only one that can do what was left out.
         let is_new = |vehicle: u32| !is_used(&vehicle) && !self.seen[state.network.class[vehicle as usize] as usize];
-        if self.turn == 1 || self.empty.iter().any(is_used) || state.touched().any(is_new) {
+        if self.turn == 1 || self.empty.iter().any(is_used) || short && state.touched().any(is_new) {
             self.find_empty(state);
         }
         let queue = std::mem::take(&mut self.queue);

@@ -59,7 +59,7 @@ impl<'n> Search<'n> {
         let mut random = Random::new(seed);
         let network = state.network;
         let mut recreate = Recreate::new();
-        recreate.all(&mut state, &mut random, stop);
+        recreate.all(&mut state, &mut random, true, stop);
         let vehicles = network.vehicles();
         let leg = network.near.leg * f64::from(network.mean_rate());
         let mut search = Self {
@@ -121,6 +121,7 @@ impl<'n> Search<'n> {
     fn step(&mut self, temperature: f64, stop: &dyn Fn() -> bool) {
         let before = self.state.cost();
         let penalty: f64 = self.state.absent().iter().map(|&job| self.weight[job as usize]).sum();
+        let short = !self.state.absent().is_empty();
         self.state.mark();
         let seed = self.pick_seed();
         // What is out may need a whole route.
@@ -129,7 +130,7 @@ impl<'n> Search<'n> {
         self.change_stops(seed);
         self.changed.clone_from(&self.ruin.gaps);
         self.changed.extend_from_slice(self.state.absent());
-        self.recreate.all(&mut self.state, &mut self.random, stop);
+        self.recreate.all(&mut self.state, &mut self.random, short, stop);
         self.state.exchange_ends(&mut self.changed);
         self.state.settle_stops();
         let missing: f64 = self.state.absent().iter().map(|&job| self.weight[job as usize]).sum();
