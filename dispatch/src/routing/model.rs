@@ -83,26 +83,36 @@ impl Travel {
     /// Travel time between two places.
     #[inline]
     pub fn time(&self, from: u32, to: u32) -> i32 {
-        match self {
-            Self::Table { places, time, .. } => time[from as usize * *places as usize + to as usize],
-            Self::Plane { points, scale } => length(points[from as usize], points[to as usize], *scale),
-        }
+        self.leg(from, to).0
     }
 
     /// Travel cost between two places.
     #[inline]
     pub fn cost(&self, from: u32, to: u32) -> i32 {
+        self.leg(from, to).1
+    }
+
+    /// Travel time and cost between two places.
+    #[inline]
+    pub fn leg(&self, from: u32, to: u32) -> (i32, i32) {
         match self {
-            Self::Table { places, cost, .. } if !cost.is_empty() => {
-                cost[from as usize * *places as usize + to as usize]
+            Self::Table { places, time, cost } => {
+                let cell = from as usize * *places as usize + to as usize;
+                (time[cell], *cost.get(cell).unwrap_or(&time[cell]))
             }
-            _ => self.time(from, to),
+            Self::Plane { points, scale } => {
+                let length = length(points[from as usize], points[to as usize], *scale);
+                (length, length)
+            }
         }
     }
 }
 
-fn length(a: [f64; 2], b: [f64; 2], scale: f64) -> i32 {
-    ((a[0] - b[0]).hypot(a[1] - b[1]) * scale) as i32
+#[inline]
+pub(crate) fn length(a: [f64; 2], b: [f64; 2], scale: f64) -> i32 {
+    // Unlike `hypot` exact for whole coordinates, and faster.
+    let (x, y) = (a[0] - b[0], a[1] - b[1]);
+    ((x * x + y * y).sqrt() * scale) as i32
 }
 
 /// A span of time, both ends included.

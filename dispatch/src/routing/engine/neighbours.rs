@@ -1,6 +1,6 @@
 //! For each job, which jobs are worth standing beside it.
 
-use super::network::{Network, Node};
+use super::network::{Arc, Network, Node};
 
 /// Jobs kept as predecessors, and as successors, of one job: at least this many, and more where
 /// there are few jobs, because wide windows make far places worth a look.
@@ -72,15 +72,15 @@ impl Neighbours {
             if job.is_multiple_of(16) && stop() {
                 break;
             }
-            let others = vicinity.of(job);
+            let others: Vec<Pair> = vicinity.of(job).map(|other| Pair::new(network, job, other)).collect();
             let mut around: Vec<(i32, Node)> =
-                others.clone().map(|other| (distance(network, job, other), other)).collect();
+                others.iter().map(|pair| (pair.from.cost.min(pair.to.cost), pair.other)).collect();
             nearest(&mut around, AROUND);
             legs += around.iter().take(3).map(|&(cost, _)| f64::from(cost)).sum::<f64>();
             count += around.len().min(3) as f64;
             lists.around.push(around.into_iter().map(|(_, other)| other));
-            lists.before.push(beside(network, job, others.clone(), |other| (other, job)).into_iter());
-            lists.after.push(beside(network, job, others, |other| (job, other)).into_iter());
+            lists.before.push(beside(network, &others, |pair| (pair.other, job, pair.from)).into_iter());
+            lists.after.push(beside(network, &others, |pair| (job, pair.other, pair.to)).into_iter());
         }
         lists.leg = if count > 0.0 { f64::max(legs / count, 1.0) } else { 1.0 };
         lists
@@ -133,34 +133,37 @@ impl Vicinity {
     }
 }
 
-fn distance(network: &Network<'_>, a: Node, b: Node) -> i32 {
-    network.arc(a, b).cost.min(network.arc(b, a).cost)
+/// Another job, and the legs from it and to it.
+struct Pair {
+    other: Node,
+    from: Arc,
+    to: Arc,
+    /// Whether one vehicle may do both.
+    shared: bool,
+}
+
+impl Pair {
+    fn new(network: &Network<'_>, job: Node, other: Node) -> Self {
+        let shared = match (network.set(job), network.set(other)) {
+            (Some(a), Some(b)) => a.meets(b),
+            _ => true,
+        };
+        Self { other, from: network.arc(other, job), to: network.arc(job, other), shared }
+    }
 }
 
 /// Those with the best legs of those that time windows and vehicles allow, best first.
-fn beside(
-    network: &Network<'_>,
-    job: Node,
-    others: impl Iterator<Item = Node>,
-    leg: impl Fn(Node) -> (Node, Node),
-) -> Vec<Beside> {
-    let mut ranked: Vec<(i32, Node)> = others
-        .filter_map(|other| {
-            let (from, to) = leg(other);
-            let shared = match (network.set(job), network.set(other)) {
-                (Some(a), Some(b)) => a.meets(b),
-                _ => true,
-            };
-            if shared { Some((proximity(network, from, to)?, other)) } else { None }
+fn beside(network: &Network<'_>, others: &[Pair], leg: impl Fn(&Pair) -> (Node, Node, Arc)) -> Vec<Beside> {
+    let mut ranked: Vec<(i32, Node, Arc)> = others
+        .iter()
+        .filter(|pair| pair.shared)
+        .filter_map(|pair| {
+            let (from, to, arc) = leg(pair);
+            Some((proximity(network, from, to, arc)?, pair.other, arc))
         })
         .collect();
     nearest(&mut ranked, kept(network.jobs()));
-    let beside = |(_, node)| {
-        let (from, to) = leg(node);
-        let arc = network.arc(from, to);
-        Beside { node, time: arc.time, cost: arc.cost }
-    };
-    ranked.into_iter().map(beside).collect()
+    ranked.into_iter().map(|(_, node, Arc { time, cost })| Beside { node, time, cost }).collect()
 }
 
 /// Neighbours kept, each way.
@@ -169,8 +172,8 @@ fn kept(jobs: usize) -> usize {
 }
 
 /// Travel cost with the waiting that cannot be avoided; `None` when `to` cannot follow at all.
-fn proximity(network: &Network<'_>, from: Node, to: Node) -> Option<i32> {
-    let (a, b, arc) = (&network.sites[from as usize], &network.sites[to as usize], network.arc(from, to));
+fn proximity(network: &Network<'_>, from: Node, to: Node, arc: Arc) -> Option<i32> {
+    let (a, b) = (&network.sites[from as usize], &network.sites[to as usize]);
     if a.open + a.service + arc.time > b.close {
         return None;
     }
@@ -179,7 +182,7 @@ fn proximity(network: &Network<'_>, from: Node, to: Node) -> Option<i32> {
     Some((f64::from(arc.cost) + WAITING * price * f64::from(waiting)) as i32)
 }
 
-fn nearest(ranked: &mut Vec<(i32, Node)>, keep: usize) {
+fn nearest<T: Ord>(ranked: &mut Vec<T>, keep: usize) {
     if ranked.len() > keep {
         ranked.select_nth_unstable(keep);
         ranked.truncate(keep);

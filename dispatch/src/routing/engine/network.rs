@@ -3,7 +3,7 @@
 use super::locality;
 use super::neighbours::Neighbours;
 use crate::InputError;
-use crate::routing::model::{Break, Job, Model, Needs, Vehicle, VehicleSet, Window};
+use crate::routing::model::{Break, Job, Model, Needs, Travel, Vehicle, VehicleSet, Window, length};
 
 /// Places beyond which travel is computed when asked for, instead of from a table.
 const TABLE_PLACES: usize = 6_000;
@@ -14,7 +14,7 @@ pub type Node = u32;
 pub const NONE: u32 = u32::MAX;
 
 /// Time and cost of one leg.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Arc {
     /// Travel time.
     pub time: i32,
@@ -101,6 +101,8 @@ pub struct Network<'m> {
     nowhere: u32,
     /// The model's number of each place: here places are numbered so that close ones have close numbers.
     order: Vec<u32>,
+    /// Where they lie on a plane.
+    points: Vec<[f64; 2]>,
     pub(crate) near: Neighbours,
     /// One window per job, no breaks: arrival, start and departure are sums and maxima.
     pub(crate) plain: bool,
@@ -129,10 +131,16 @@ impl<'m> Network<'m> {
     pub fn new(model: &'m Model, stop: &dyn Fn() -> bool) -> Result<Self, InputError> {
         model.check()?;
         let (dimensions, kinds) = model.dimensions();
+        let order = locality::chain(&model.travel);
+        let points = match &model.travel {
+            Travel::Plane { points, .. } => order.iter().map(|&place| points[place as usize]).collect(),
+            Travel::Table { .. } => Vec::new(),
+        };
         let mut network = Self {
             model,
             sites: Vec::new(),
-            order: locality::chain(&model.travel),
+            order,
+            points,
             tables: Tables::default(),
             places: model.travel.places(),
             nowhere: model.travel.places() as u32,
@@ -227,8 +235,15 @@ impl<'m> Network<'m> {
         if from == self.nowhere || to == self.nowhere {
             return Arc::default();
         }
-        let (from, to) = (self.order[from as usize], self.order[to as usize]);
-        Arc { time: self.model.travel.time(from, to), cost: self.model.travel.cost(from, to) }
+        let (from, to) = (from as usize, to as usize);
+        let (time, cost) = match &self.model.travel {
+            Travel::Plane { scale, .. } => {
+                let length = length(self.points[from], self.points[to], *scale);
+                (length, length)
+            }
+            table @ Travel::Table { .. } => table.leg(self.order[from], self.order[to]),
+        };
+        Arc { time, cost }
     }
 
     fn tables(&self) -> Tables {

@@ -20,6 +20,10 @@ const ORDERS: [(Order, usize); 7] = [
 /// Probability that the more urgent are inserted before all others.
 const URGENT_FIRST: f64 = 0.25;
 
+/// Most full searches for a place, for all jobs together, and how many jobs those may look at.
+const FULL_SEARCHES: f64 = 10.0;
+const LOOKED_AT: f64 = 10_000.0;
+
 /// Turns after which the empty vehicles are looked up again, whether or not one was used.
 const REFRESH: u32 = 16;
 
@@ -63,9 +67,16 @@ impl Recreate {
         }
     }
 
-    /// Inserts what fits, in an order drawn at random; `short` if some were left out before.
-    pub fn all(&mut self, state: &mut RouteState<'_>, random: &mut Random, short: bool, stop: &dyn Fn() -> bool) {
-        self.order(state, random);
+    /// Inserts of some absent jobs what fits, in an order drawn at random; `short` if some were left out before.
+    pub fn all(
+        &mut self,
+        state: &mut RouteState<'_>,
+        jobs: &[Node],
+        short: bool,
+        random: &mut Random,
+        stop: &dyn Fn() -> bool,
+    ) {
+        self.order(state, jobs, random);
         self.turn = (self.turn + 1) % REFRESH;
         let is_used = |&vehicle: &u32| state.jobs_on(vehicle) > 0;
         // A vehicle that ruin has emptied may be the only one that can do what was left out.
@@ -74,15 +85,18 @@ impl Recreate {
             self.find_empty(state);
         }
         let queue = std::mem::take(&mut self.queue);
-        let absent = queue.len();
+        let full = FULL_SEARCHES.min(LOOKED_AT / state.network.jobs() as f64) / queue.len() as f64;
         for (done, &(_, _, job)) in queue.iter().enumerate() {
             if done % 64 == 63 && stop() {
                 break;
             }
+            if state.is_served(job) {
+                continue; // it was in the queue twice
+            }
             let empty = if self.used < self.most_routes { self.empty.as_slice() } else { &[] };
             let mut best = state.best_beside(job, empty, &mut self.blinks, random);
             // A full search for all of very many that fit nowhere would cost more than it finds.
-            if best.is_none() && (absent <= 10 || random.below(absent) < 10) {
+            if best.is_none() && (full >= 1.0 || random.chance(full)) {
                 best = state.best_anywhere(job, i64::MAX);
             }
             if let Some(insertion) = best {
@@ -95,7 +109,7 @@ impl Recreate {
         self.queue = queue;
     }
 
-    fn order(&mut self, state: &RouteState<'_>, random: &mut Random) {
+    fn order(&mut self, state: &RouteState<'_>, jobs: &[Node], random: &mut Random) {
         let total = ORDERS.iter().map(|(_, weight)| weight).sum();
         let mut drawn = random.below(total);
         let mut order = Order::Random;
@@ -108,7 +122,7 @@ impl Recreate {
         }
         self.queue.clear();
         let urgent_first = random.chance(URGENT_FIRST);
-        for &job in state.absent() {
+        for &job in jobs {
             let tier = if urgent_first { state.network.job(job).tier } else { 0 };
             self.queue.push((tier, key(state, job, order, random), job));
         }

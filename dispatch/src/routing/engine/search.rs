@@ -25,6 +25,9 @@ const STRIDE: u64 = 16;
 const FEW_ROUTES: f64 = 0.3;
 /// How many those are, to one that the load needs.
 const FEW: f64 = 1.04;
+/// Most jobs left out before that an iteration tries again close to its seed, and anywhere.
+const RETRIED: usize = 64;
+const RETRIED_ANYWHERE: usize = 8;
 /// By how much a tier outweighs the next while searching; plans are compared exactly.
 const TIER_RATIO: f64 = 4.0;
 
@@ -40,7 +43,9 @@ pub(crate) struct Search<'n> {
     weight: Vec<f64>,
     cooling: Cooling,
     mean_route: f64,
-    /// Nodes whose legs an iteration changes.
+    /// Jobs that an iteration tries to place.
+    tried: Vec<Node>,
+    /// Nodes whose legs it changes.
     changed: Vec<Node>,
 }
 
@@ -59,7 +64,8 @@ impl<'n> Search<'n> {
         let mut random = Random::new(seed);
         let network = state.network;
         let mut recreate = Recreate::new();
-        recreate.all(&mut state, &mut random, true, stop);
+        let absent = state.absent().to_vec();
+        recreate.all(&mut state, &absent, true, &mut random, stop);
         let vehicles = network.vehicles();
         let leg = network.near.leg * f64::from(network.mean_rate());
         let mut search = Self {
@@ -71,6 +77,7 @@ impl<'n> Search<'n> {
             weight: weights(&state),
             cooling: Cooling::new(leg * if warm { WARM } else { HOT }, leg * COLD, network.jobs()),
             mean_route: 1.0,
+            tried: Vec::new(),
             changed: Vec::new(),
             state,
         };
@@ -121,16 +128,18 @@ impl<'n> Search<'n> {
     fn step(&mut self, temperature: f64, stop: &dyn Fn() -> bool) {
         let before = self.state.cost();
         let penalty: f64 = self.state.absent().iter().map(|&job| self.weight[job as usize]).sum();
-        let short = !self.state.absent().is_empty();
+        let left_out = self.state.absent().len();
         self.state.mark();
         let seed = self.pick_seed();
+        self.retry(seed);
         // What is out may need a whole route.
         let longest = if self.state.is_served(seed) { self.mean_route } else { f64::INFINITY };
         self.ruin.around(&mut self.state, seed, longest, &mut self.random);
         self.change_stops(seed);
+        self.tried.extend_from_slice(&self.state.absent()[left_out..]);
         self.changed.clone_from(&self.ruin.gaps);
-        self.changed.extend_from_slice(self.state.absent());
-        self.recreate.all(&mut self.state, &mut self.random, short, stop);
+        self.changed.extend_from_slice(&self.tried);
+        self.recreate.all(&mut self.state, &self.tried, left_out > 0, &mut self.random, stop);
         self.state.exchange_ends(&mut self.changed);
         self.state.settle_stops();
         let missing: f64 = self.state.absent().iter().map(|&job| self.weight[job as usize]).sum();
@@ -149,6 +158,19 @@ impl<'n> Search<'n> {
             self.best.score = score;
             self.keep_best();
         }
+    }
+
+    /// Those left out before that are tried again: all, or where they are many those close to the seed and a few more.
+    fn retry(&mut self, seed: Node) {
+        let (state, random) = (&self.state, &mut self.random);
+        self.tried.clear();
+        if state.absent().len() <= RETRIED {
+            self.tried.extend_from_slice(state.absent());
+            return;
+        }
+        let near = std::iter::once(seed).chain(state.network.near.around(seed).iter().copied());
+        self.tried.extend(near.filter(|&job| !state.is_served(job)).take(RETRIED));
+        self.tried.extend((0..RETRIED_ANYWHERE).map(|_| state.absent()[random.below(state.absent().len())]));
     }
 
     /// Now and then gives the ruined routes a stop at a station before anybody needs it, or takes one with

@@ -78,6 +78,8 @@ pub struct RouteState<'n> {
     absent: Vec<Node>,
     /// Where a job stands in `absent`.
     absent_at: Vec<u32>,
+    /// How many of them are of each tier.
+    unserved: [u32; TIERS],
     cost: i64,
     journal: Journal,
 }
@@ -99,12 +101,14 @@ impl<'n> RouteState<'n> {
             pinning: true,
             absent: (0..jobs as u32).collect(),
             absent_at: (0..jobs as u32).collect(),
+            unserved: [0; TIERS],
             cost: 0,
             journal: Journal::new(vehicles),
         };
         for vehicle in 0..vehicles as u32 {
             state.open_route(vehicle);
         }
+        network.model.jobs.iter().for_each(|job| state.unserved[job.tier as usize] += 1);
         state.place_pinned();
         state.pinning = false;
         state
@@ -321,11 +325,7 @@ impl<'n> RouteState<'n> {
 
     /// Number of unserved jobs of each tier.
     pub fn unserved(&self) -> [u32; TIERS] {
-        let mut tiers = [0; TIERS];
-        for &job in &self.absent {
-            tiers[self.network.job(job).tier as usize] += 1;
-        }
-        tiers
+        self.unserved
     }
 
     /// Takes a job off its route. Pinned jobs stay.
@@ -405,6 +405,7 @@ impl<'n> RouteState<'n> {
     fn take_off(&mut self, job: Node, route: u32) {
         self.absent_at[job as usize] = self.absent.len() as u32;
         self.absent.push(job);
+        self.unserved[self.network.job(job).tier as usize] += 1;
         self.account(job, route, -1);
     }
 
@@ -414,6 +415,7 @@ impl<'n> RouteState<'n> {
         if let Some(&moved) = self.absent.get(at) {
             self.absent_at[moved as usize] = at as u32;
         }
+        self.unserved[self.network.job(job).tier as usize] -= 1;
         self.account(job, route, 1);
     }
 

@@ -155,6 +155,20 @@ fn a_line_is_driven_out_and_back_once() {
 }
 
 #[test]
+fn far_more_than_can_be_served_is_no_trouble() {
+    let model = Model {
+        travel: line(301, 1.0),
+        jobs: (1..301).map(|place| job(place, 0, 5_000)).collect(),
+        vehicles: vec![vehicle(5_000); 5],
+        ..Model::default()
+    };
+    let found = plan(&model, 5_000);
+    assert_eq!(found.unserved.len(), 300 - 5 * 9, "every vehicle is full");
+    let least = 2 * (9 + 18 + 27 + 36 + 45);
+    assert!(found.cost <= least + 10, "with the nearest, {least} at best: {}", found.cost);
+}
+
+#[test]
 fn what_no_shift_reaches_stays_and_the_urgent_goes_first() {
     let mut jobs: Vec<Job> = (1..9).map(|place| Job { tier: 1, ..job(place, 0, 1_000) }).collect();
     jobs[7].tier = 0;

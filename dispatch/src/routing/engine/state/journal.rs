@@ -2,6 +2,7 @@
 
 use super::{RouteState, Total, Visit};
 use crate::routing::engine::network::{NONE, Node};
+use crate::routing::model::TIERS;
 
 /// Routes saved since the last mark.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +17,7 @@ pub(super) struct Journal {
     used: Vec<i32>,
     touched: Vec<bool>,
     absent: Vec<Node>,
+    unserved: [u32; TIERS],
     cost: i64,
 }
 
@@ -32,6 +34,7 @@ impl RouteState<'_> {
         self.journal.open = true;
         self.journal.cost = self.cost;
         self.journal.absent.clone_from(&self.absent);
+        self.journal.unserved = self.unserved;
     }
 
     /// Routes changed since the mark.
@@ -80,6 +83,7 @@ impl RouteState<'_> {
             self.measure(self.journal.routes[index].0);
         }
         self.cost = self.journal.cost;
+        self.unserved = self.journal.unserved;
         std::mem::swap(&mut self.absent, &mut self.journal.absent);
         for (at, &job) in self.absent.iter().enumerate() {
             self.absent_at[job as usize] = at as u32;
