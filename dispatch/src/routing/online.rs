@@ -170,6 +170,7 @@ impl Board {
             pauses: duty.pauses(&self.problem),
             visits: 0,
             begun: duty.begun.is_some(),
+            in_time: true,
         }
     }
 

@@ -214,7 +214,7 @@ impl Board {
         let (first, last) = (windows.first()?.start.0, windows.last()?.end.0);
         let technician = &self.problem.technicians[line.technician];
         let is_full = technician.capacity.is_some_and(|most| line.visits >= most);
-        if !broken.is_none() || is_full || line.span.start.0 > last || line.span.end.0 < first {
+        if !broken.is_none() || is_full || !line.in_time || line.span.start.0 > last || line.span.end.0 < first {
             return None;
         }
         if !self.is_certified(ready.order, line) {

@@ -81,26 +81,36 @@ impl Board {
             // Errors are found before anything is changed, so that the lines still have their numbers.
             Err(_) => {
                 self.problem.now = before;
-                for (line, start) in cut {
-                    self.lines[line].span.start = start;
-                    self.lines[line].refresh(&self.ruler);
-                }
+                cut.into_iter().for_each(|(line, start)| self.set_clock(line, start));
             }
         }
         effect
     }
 
-    /// Nobody who has not begun does so before `now`. Returns the lines that this cuts, and their starts.
+    /// Nobody who has not begun does so before `now`, and no visit that goes on ends before. Returns the lines that
+    /// this cuts, and their starts.
     fn pass_time(&mut self, now: Time) -> Vec<(usize, Time)> {
         let mut cut = Vec::new();
-        for (index, line) in self.lines.iter_mut().enumerate() {
-            let start = now.min(line.span.end);
-            if !line.begun && line.span.start < start {
-                cut.push((index, std::mem::replace(&mut line.span.start, start)));
-                line.refresh(&self.ruler);
+        for index in 0..self.lines.len() {
+            let line = &self.lines[index];
+            let start = if line.begun { line.span.start } else { line.span.start.max(now.min(line.span.end)) };
+            let is_overdue = line.begun && line.slots[1].depart < now.0;
+            if is_overdue || line.span.start < start {
+                cut.push((index, line.span.start));
+                self.set_clock(index, start);
             }
         }
         cut
+    }
+
+    /// Lets a line start then, and a visit that goes on take as long as it does by now.
+    fn set_clock(&mut self, line: usize, start: Time) {
+        let line = &mut self.lines[line];
+        line.span.start = start;
+        if let (true, What::Order(order)) = (line.begun, &line.nodes[1].what) {
+            line.nodes[1].service_s = self.problem.orders[*order as usize].on_site_s(self.problem.now);
+        }
+        line.refresh(&self.ruler);
     }
 
     fn change(&mut self, event: &Event) -> Result<Effect, InputError> {

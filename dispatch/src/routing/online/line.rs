@@ -88,6 +88,8 @@ pub(crate) struct Line {
     pub visits: u32,
     /// The first visit has begun and stays first.
     pub begun: bool,
+    /// No window and not the end of the shift is missed. If one is, the slots are of no use.
+    pub in_time: bool,
 }
 
 /// A place for something new on a line.
@@ -103,12 +105,12 @@ pub(crate) struct Fit {
 }
 
 impl Line {
-    /// Walks the line again after a change: earliest times forwards, latest backwards. `false`: a
-    /// window or the end of the shift is missed; the slots are then of no use.
+    /// Walks the line again after a change: earliest times forwards, latest backwards. Returns whether
+    /// it is in time.
     pub fn refresh(&mut self, ruler: &Ruler) -> bool {
-        let is_in_time = self.forward(ruler);
+        self.in_time = self.forward(ruler);
         self.backward();
-        is_in_time
+        self.in_time
     }
 
     /// The last pick-up before a node that holds these parts; `None`: there is none, or no parts.
