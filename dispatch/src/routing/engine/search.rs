@@ -43,8 +43,9 @@ pub(crate) struct Search<'n> {
     ruin: Ruin,
     recreate: Recreate,
     random: Random,
-    /// What leaving a job out costs the search; grows while it is out, up to the other.
+    /// What leaving a job out costs the search; grows while it is out.
     weight: Vec<f64>,
+    /// Up to what.
     most_weight: Vec<f64>,
     cooling: Cooling,
     mean_route: f64,
